@@ -45,7 +45,7 @@ func Context(t testing.TB) context.Context {
 // the test fails or runs with -v.
 func Logger(t testing.TB) *slog.Logger {
 	t.Helper()
-	return slog.New(slog.NewTextHandler(&writer{t: t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(newWriter(t), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // Eventually waits until ok returns true, trying again every few milliseconds,

@@ -10,19 +10,21 @@ import (
 // logs later would otherwise panic.
 type writer struct {
 	t    testing.TB
-	once sync.Once
 	mu   sync.Mutex
 	done bool
 }
 
-func (w *writer) Write(p []byte) (int, error) {
-	w.once.Do(func() {
-		w.t.Cleanup(func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.done = true
-		})
+func newWriter(t testing.TB) *writer {
+	w := &writer{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.done = true
 	})
+	return w
+}
+
+func (w *writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.done {
