@@ -1,0 +1,181 @@
+// Package httpkit is how every system of the spine serves and calls HTTP: one
+// router with an OpenAPI 3.1 document made from Go types, RFC 9457 problems
+// with stable codes, bounded bodies, health pages, and a listener that finds
+// its old port again after a restart.
+//
+// It knows no resource of any system, and it never writes a body that a client
+// sent into a log or an answer.
+package httpkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// Limits that hold for every server.
+const (
+	DefaultMaxBody    = 1 << 20 // bytes of a request body, unless an operation says otherwise
+	maxHeader         = 32 << 10
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// Options describe a server.
+type Options struct {
+	Title, Version, Description string
+	Log                         *slog.Logger
+	// MaxBody bounds every request body in bytes; DefaultMaxBody when zero.
+	// Handlers that take more say so with AllowBody.
+	MaxBody int64
+	// Ready tells whether the system can do its work; nil means always.
+	Ready func(context.Context) error
+}
+
+// Server is one HTTP server. Operations are registered on API (described in
+// the OpenAPI document) or on Router (not described) before Serve.
+type Server struct {
+	Router chi.Router
+	API    huma.API
+
+	log  *slog.Logger
+	srv  *http.Server
+	ln   net.Listener
+	base context.Context
+	stop context.CancelFunc
+}
+
+// New makes a server that serves /openapi.json, /healthz and /readyz and
+// answers everything unknown with a problem.
+func New(o Options) *Server {
+	if o.MaxBody <= 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{log: o.Log}
+	s.base, s.stop = context.WithCancel(context.Background())
+	r := chi.NewRouter()
+	r.Use(s.guard(o.MaxBody))
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, problem.New(http.StatusNotFound, "not_found", "there is nothing at this path").WithHint("see /openapi.json"))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method").WithHint("see /openapi.json"))
+	})
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		if o.Ready != nil {
+			if err := o.Ready(r.Context()); err != nil {
+				p := problem.From(err)
+				WriteProblem(w, r, problem.New(http.StatusServiceUnavailable, "not_ready", p.Message).With("reason", p.Code))
+				return
+			}
+		}
+		WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	})
+
+	c := huma.DefaultConfig(o.Title, o.Version)
+	c.Info.Description = o.Description
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.CreateHooks = nil // no $schema members in answers
+	c.DocsPath, c.SchemasPath = "", ""
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}}
+	s.Router, s.API = r, humachi.New(r, c)
+	s.srv = &http.Server{
+		Handler: r, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return s.base },
+	}
+	return s
+}
+
+// Listen opens the listener. With port 0 in addr and a readable stickyFile,
+// the port of an earlier run is tried first, so that a system started again is
+// found where it was; the address is then written to stickyFile (which may be
+// empty: nothing is remembered).
+func (s *Server) Listen(ctx context.Context, addr, stickyFile string) error {
+	ln, err := ListenSticky(ctx, addr, stickyFile)
+	if err != nil {
+		return err
+	}
+	s.ln = ln
+	return nil
+}
+
+// ListenSticky is Listen for servers that are not HTTP.
+func ListenSticky(ctx context.Context, addr, stickyFile string) (net.Listener, error) {
+	var lc net.ListenConfig
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: %w", addr, err)
+	}
+	var ln net.Listener
+	if port == "0" && stickyFile != "" {
+		if old, rerr := os.ReadFile(stickyFile); rerr == nil {
+			if h, p, serr := net.SplitHostPort(strings.TrimSpace(string(old))); serr == nil && h == host {
+				ln, _ = lc.Listen(ctx, "tcp", net.JoinHostPort(h, p))
+			}
+		}
+	}
+	if ln == nil {
+		if ln, err = lc.Listen(ctx, "tcp", addr); err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		}
+	}
+	if stickyFile != "" {
+		if err := os.MkdirAll(filepath.Dir(stickyFile), 0o700); err == nil {
+			err = os.WriteFile(stickyFile, []byte(ln.Addr().String()+"\n"), 0o600)
+		}
+		if err != nil {
+			ln.Close()
+			return nil, fmt.Errorf("remember address: %w", err)
+		}
+	}
+	return ln, nil
+}
+
+// Addr returns the address listened on, "host:port".
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// URL returns the base URL, "http://host:port", without trailing slash.
+func (s *Server) URL() string { return "http://" + s.Addr() }
+
+// Serve answers requests until Close; it returns nil after Close.
+func (s *Server) Serve() error {
+	if err := s.srv.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close stops accepting, ends the contexts of requests that wait (long polls,
+// streams) and waits for the others until ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop()
+	if s.ln == nil {
+		return nil
+	}
+	err := s.srv.Shutdown(ctx)
+	if err != nil {
+		s.srv.Close()
+	}
+	s.ln.Close()
+	return err
+}
