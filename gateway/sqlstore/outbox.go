@@ -1,0 +1,436 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digital-spine/spine/gateway/outbox"
+	"github.com/digital-spine/spine/internal/sqlkit"
+)
+
+// Outbox is the store of package outbox.
+type Outbox struct{ db *sqlkit.DB }
+
+var _ outbox.Store = (*Outbox)(nil)
+
+// Outbox returns the part of the store that package outbox uses.
+func (s *Store) Outbox() *Outbox { return &Outbox{s.db} }
+
+// Secret implements outbox.Store.
+func (o *Outbox) Secret(ctx context.Context, fresh []byte) (wrapped []byte, err error) {
+	err = o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO outbox_secret (id, wrapped) VALUES (1, $1) ON CONFLICT (id) DO NOTHING`, fresh); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT wrapped FROM outbox_secret WHERE id = 1`).Scan(&wrapped)
+	})
+	return wrapped, err
+}
+
+// Commit implements outbox.Store.
+func (o *Outbox) Commit(ctx context.Context, c *outbox.Commit) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		e := &c.Envelope
+		if c.Opened != nil {
+			if err := insertSession(tx, c.Opened, c.Members); err != nil {
+				return err
+			}
+		}
+		r, err := tx.Exec(`UPDATE outbox_sessions SET next = $1, head = $2 WHERE sid = $3 AND next = $4`, e.Seq+1, e.D[:], e.SID[:], e.Seq)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("outbox: number %d of the session is taken: %w", e.Seq, err)
+		}
+		if _, err := tx.Exec(`INSERT INTO outbox_envelopes (sid, seq, d, at, ids, bytes) VALUES ($1, $2, $3, $4, $5, $6)`,
+			e.SID[:], e.Seq, e.D[:], e.At, joinIDs(e.IDs), e.Bytes); err != nil {
+			return err
+		}
+		for i := range e.IDs {
+			if err := placeMessage(tx, c, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// placeMessage writes where frame i of the commit's envelope is.
+func placeMessage(tx *sqlkit.Tx, c *outbox.Commit, i int) error {
+	e := &c.Envelope
+	if !c.Moved[i] {
+		_, err := tx.Exec(`INSERT INTO outbox_messages (id, chan, sum, at, sid, seq, idx) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			e.IDs[i][:], c.Lane.Chan[:], c.Sums[i], e.At, e.SID[:], e.Seq, i)
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE outbox_messages SET sid = $1, seq = $2, idx = $3 WHERE id = $4`, e.SID[:], e.Seq, i, e.IDs[i][:]); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DELETE FROM outbox_waiting WHERE id = $1`, e.IDs[i][:])
+	return err
+}
+
+func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) error {
+	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, nbf, naf, next, head)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)`,
+		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), s.NBF, s.NAF, s.SID[:]); err != nil {
+		return err
+	}
+	for i := range members {
+		m := &members[i]
+		var prevSID, prevD []byte
+		var prev outbox.Entry
+		if m.Prev != nil {
+			prev = *m.Prev
+			prevSID, prevD = prev.SID[:], prev.D[:]
+		}
+		if _, err := tx.Exec(`INSERT INTO outbox_members (sid, addr, did, inst, pp, sent, prev_sid, prev_seq, prev_d, prev_naf, published, upto, refused, missing, told)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, -1, '', '', 0)`,
+			s.SID[:], m.Addr, m.DID, int64(m.Inst), m.PP, m.Grant, prevSID, prev.Seq, prevD, prev.NAF); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wait implements outbox.Store.
+func (o *Outbox) Wait(ctx context.Context, l outbox.Lane, code string, rows []outbox.Waiting) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		for i := range rows {
+			w := &rows[i]
+			if _, err := tx.Exec(`INSERT INTO outbox_messages (id, chan, sum, at, sid, seq, idx) VALUES ($1, $2, $3, $4, NULL, 0, 0) ON CONFLICT (id) DO NOTHING`,
+				w.ID[:], l.Chan[:], w.Sum, w.At); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`INSERT INTO outbox_waiting (id, chan, topic, channel, selection, frame, at, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+				w.ID[:], l.Chan[:], l.Topic, l.Channel, l.Selection, w.Frame, w.At, code); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Waiting implements outbox.Store.
+func (o *Outbox) Waiting(ctx context.Context, l outbox.Lane, max int) ([]outbox.Waiting, error) {
+	rows, err := o.db.Query(ctx, `SELECT w.id, m.sum, w.frame, w.at FROM outbox_waiting w JOIN outbox_messages m ON m.id = w.id
+		WHERE w.chan = $1 AND w.topic = $2 ORDER BY w.n LIMIT $3`, l.Chan[:], l.Topic, max)
+	return collect(rows, err, func(scan func(...any) error) (w outbox.Waiting, err error) {
+		var id []byte
+		err = scan(&id, &w.Sum, &w.Frame, &w.At)
+		copy(w.ID[:], id)
+		return w, err
+	})
+}
+
+// WaitingLanes implements outbox.Store.
+func (o *Outbox) WaitingLanes(ctx context.Context) ([]outbox.Lane, error) {
+	rows, err := o.db.Query(ctx, `SELECT DISTINCT chan, topic, channel, selection FROM outbox_waiting`)
+	return collect(rows, err, func(scan func(...any) error) (l outbox.Lane, err error) {
+		var c []byte
+		err = scan(&c, &l.Topic, &l.Channel, &l.Selection)
+		copy(l.Chan[:], c)
+		return l, err
+	})
+}
+
+// Blame implements outbox.Store.
+func (o *Outbox) Blame(ctx context.Context, l outbox.Lane, code string) error {
+	return o.exec(ctx, `UPDATE outbox_waiting SET code = $1 WHERE chan = $2 AND topic = $3 AND code <> $4`, code, l.Chan[:], l.Topic, code)
+}
+
+// Message implements outbox.Store.
+func (o *Outbox) Message(ctx context.Context, id [16]byte) (*outbox.Message, error) {
+	m := outbox.Message{ID: id}
+	var c, sid []byte
+	err := o.db.QueryRow(ctx, `SELECT m.chan, m.sum, m.at, m.sid, m.seq, m.idx, COALESCE(w.code, '') FROM outbox_messages m
+		LEFT JOIN outbox_waiting w ON w.id = m.id WHERE m.id = $1`, id[:]).Scan(&c, &m.Sum, &m.At, &sid, &m.Seq, &m.Idx, &m.Code)
+	if err != nil {
+		return nil, noRow(err)
+	}
+	copy(m.Chan[:], c)
+	m.Sealed = sid != nil
+	copy(m.SID[:], sid)
+	return &m, nil
+}
+
+const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, nbf, naf, next, head`
+
+func scanSession(scan func(...any) error) (s outbox.Session, err error) {
+	var sid, c, creds, head []byte
+	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &s.NBF, &s.NAF, &s.Next, &head)
+	copy(s.SID[:], sid)
+	copy(s.Chan[:], c)
+	copy(s.Head[:], head)
+	s.Creds = splitDigests(creds)
+	return s, err
+}
+
+// Session implements outbox.Store.
+func (o *Outbox) Session(ctx context.Context, sid [32]byte) (*outbox.Session, error) {
+	s, err := scanSession(o.db.QueryRow(ctx, `SELECT `+sessionColumns+` FROM outbox_sessions WHERE sid = $1`, sid[:]).Scan)
+	if err != nil {
+		return nil, noRow(err)
+	}
+	return &s, nil
+}
+
+// Sessions implements outbox.Store.
+func (o *Outbox) Sessions(ctx context.Context, naf int64, max int) ([]outbox.Session, error) {
+	rows, err := o.db.Query(ctx, `SELECT `+sessionColumns+` FROM outbox_sessions WHERE naf <= $1 ORDER BY naf LIMIT $2`, naf, max)
+	return collect(rows, err, scanSession)
+}
+
+const memberColumns = `m.sid, m.addr, m.did, m.inst, m.pp, m.sent, m.prev_sid, m.prev_seq, m.prev_d, m.prev_naf, m.published, m.upto, m.refused, m.missing, m.told, s.next
+	FROM outbox_members m JOIN outbox_sessions s ON s.sid = m.sid`
+
+func scanMember(scan func(...any) error) (m outbox.Member, err error) {
+	var sid, prevSID, prevD []byte
+	var inst int64
+	var refused, missing string
+	var prev outbox.Entry
+	if err = scan(&sid, &m.Addr, &m.DID, &inst, &m.PP, &m.Grant, &prevSID, &prev.Seq, &prevD, &prev.NAF,
+		&m.Published, &m.Upto, &refused, &missing, &m.Told, &m.Next); err != nil {
+		return m, err
+	}
+	copy(m.SID[:], sid)
+	m.Inst = uint64(inst)
+	if prevSID != nil {
+		copy(prev.SID[:], prevSID)
+		copy(prev.D[:], prevD)
+		m.Prev = &prev
+	}
+	if m.Refused, err = decodeRanges[outbox.Refusal](refused); err != nil {
+		return m, err
+	}
+	m.Missing, err = decodeRanges[outbox.Range](missing)
+	return m, err
+}
+
+// Members implements outbox.Store.
+func (o *Outbox) Members(ctx context.Context, sid [32]byte) ([]outbox.Member, error) {
+	rows, err := o.db.Query(ctx, `SELECT `+memberColumns+` WHERE m.sid = $1 ORDER BY m.addr`, sid[:])
+	return collect(rows, err, scanMember)
+}
+
+// Member implements outbox.Store.
+func (o *Outbox) Member(ctx context.Context, sid [32]byte, addr string) (*outbox.Member, error) {
+	m, err := scanMember(o.db.QueryRow(ctx, `SELECT `+memberColumns+` WHERE m.sid = $1 AND m.addr = $2`, sid[:], addr).Scan)
+	if err != nil {
+		return nil, noRow(err)
+	}
+	return &m, nil
+}
+
+// Unpublished implements outbox.Store.
+func (o *Outbox) Unpublished(ctx context.Context, max int) ([]outbox.Member, error) {
+	rows, err := o.db.Query(ctx, `SELECT `+memberColumns+` WHERE m.published <= s.next AND s.secret IS NOT NULL ORDER BY s.n LIMIT $1`, max)
+	return collect(rows, err, scanMember)
+}
+
+// Silent implements outbox.Store.
+func (o *Outbox) Silent(ctx context.Context, at int64, told, max int) ([]outbox.Member, error) {
+	rows, err := o.db.Query(ctx, `SELECT `+memberColumns+` JOIN outbox_envelopes e ON e.sid = m.sid AND e.seq = m.upto + 1
+		WHERE m.told < $1 AND m.upto + 1 < s.next AND e.at < $2 ORDER BY s.n LIMIT $3`, told, at, max)
+	return collect(rows, err, scanMember)
+}
+
+// Envelopes implements outbox.Store.
+func (o *Outbox) Envelopes(ctx context.Context, sid [32]byte, a, b int64, max int) ([]outbox.Envelope, error) {
+	rows, err := o.db.Query(ctx, `SELECT seq, d, at, ids, bytes FROM outbox_envelopes WHERE sid = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq`, sid[:], a, b)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []outbox.Envelope
+	for size := 0; (size < max || len(out) == 0) && rows.Next(); {
+		e := outbox.Envelope{SID: sid}
+		var d, ids []byte
+		if err := rows.Scan(&e.Seq, &d, &e.At, &ids, &e.Bytes); err != nil {
+			return nil, err
+		}
+		copy(e.D[:], d)
+		e.IDs = splitIDs(ids)
+		out = append(out, e)
+		size += len(e.Bytes) + 64
+	}
+	return out, rows.Err()
+}
+
+// Last implements outbox.Store.
+func (o *Outbox) Last(ctx context.Context, l outbox.Lane, addrs []string) (map[string]outbox.Entry, error) {
+	out := make(map[string]outbox.Entry, len(addrs))
+	for _, addr := range addrs {
+		var e outbox.Entry
+		var sid, d []byte
+		err := o.db.QueryRow(ctx, `SELECT s.sid, s.next - 1, s.head, s.naf FROM outbox_sessions s JOIN outbox_members m ON m.sid = s.sid
+			WHERE s.chan = $1 AND s.topic = $2 AND m.addr = $3 ORDER BY s.n DESC LIMIT 1`, l.Chan[:], l.Topic, addr).Scan(&sid, &e.Seq, &d, &e.NAF)
+		if sqlkit.IsNoRows(err) {
+			err = o.db.QueryRow(ctx, `SELECT sid, seq, d, naf FROM outbox_last WHERE chan = $1 AND topic = $2 AND addr = $3`,
+				l.Chan[:], l.Topic, addr).Scan(&sid, &e.Seq, &d, &e.NAF)
+		}
+		if sqlkit.IsNoRows(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		copy(e.SID[:], sid)
+		copy(e.D[:], d)
+		out[addr] = e
+	}
+	return out, nil
+}
+
+// Published implements outbox.Store.
+func (o *Outbox) Published(ctx context.Context, cursors []outbox.Cursor) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		for i := range cursors {
+			c := &cursors[i]
+			if _, err := tx.Exec(`UPDATE outbox_members SET published = $1 WHERE sid = $2 AND addr = $3 AND published < $4`,
+				c.Published, c.SID[:], c.Addr, c.Published); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Regrant implements outbox.Store.
+func (o *Outbox) Regrant(ctx context.Context, sid [32]byte, addr string, pp int, grant []byte) error {
+	return o.exec(ctx, `UPDATE outbox_members SET sent = $1, pp = $2 WHERE sid = $3 AND addr = $4`, grant, pp, sid[:], addr)
+}
+
+// PeerAt implements outbox.Store.
+func (o *Outbox) PeerAt(ctx context.Context, addr string) (at int64, err error) {
+	err = o.db.QueryRow(ctx, `SELECT at FROM outbox_peers WHERE addr = $1`, addr).Scan(&at)
+	if sqlkit.IsNoRows(err) {
+		return 0, nil
+	}
+	return at, err
+}
+
+// Receipt implements outbox.Store.
+func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO outbox_peers (addr, at) VALUES ($1, $2) ON CONFLICT (addr) DO UPDATE SET at = excluded.at`, r.Addr, r.At); err != nil {
+			return err
+		}
+		for i := range r.Lanes {
+			l := &r.Lanes[i]
+			if _, err := tx.Exec(`UPDATE outbox_members SET upto = $1, refused = $2, missing = $3 WHERE sid = $4 AND addr = $5`,
+				l.Upto, encodeRanges(l.Refused), encodeRanges(l.Missing), l.SID[:], r.Addr); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`UPDATE outbox_envelopes SET bytes = NULL WHERE sid = $1 AND seq < $2 AND bytes IS NOT NULL`, l.SID[:], l.Done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Told implements outbox.Store.
+func (o *Outbox) Told(ctx context.Context, sid [32]byte, addr string, told int) error {
+	return o.exec(ctx, `UPDATE outbox_members SET told = $1 WHERE sid = $2 AND addr = $3`, told, sid[:], addr)
+}
+
+// Retire implements outbox.Store.
+func (o *Outbox) Retire(ctx context.Context, sid [32]byte) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`UPDATE outbox_sessions SET core = NULL, secret = NULL WHERE sid = $1`, sid[:]); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE outbox_members SET sent = NULL WHERE sid = $1`, sid[:]); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE outbox_envelopes SET bytes = NULL WHERE sid = $1`, sid[:])
+		return err
+	})
+}
+
+// Forget implements outbox.Store.
+func (o *Outbox) Forget(ctx context.Context, sid [32]byte) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		// Sessions are forgotten in the order of naf, not of n: only a later
+		// entry replaces one that is remembered.
+		if _, err := tx.Exec(`INSERT INTO outbox_last (chan, topic, addr, sid, seq, d, naf)
+			SELECT s.chan, s.topic, m.addr, s.sid, s.next - 1, s.head, s.naf FROM outbox_sessions s JOIN outbox_members m ON m.sid = s.sid WHERE s.sid = $1
+			ON CONFLICT (chan, topic, addr) DO UPDATE SET sid = excluded.sid, seq = excluded.seq, d = excluded.d, naf = excluded.naf
+			WHERE excluded.naf >= outbox_last.naf`, sid[:]); err != nil {
+			return err
+		}
+		ids, err := sessionIDs(tx, sid)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := tx.Exec(`DELETE FROM outbox_messages WHERE id = $1 AND sid = $2`, id[:], sid[:]); err != nil {
+				return err
+			}
+		}
+		for _, q := range []string{
+			`DELETE FROM outbox_envelopes WHERE sid = $1`, `DELETE FROM outbox_members WHERE sid = $1`, `DELETE FROM outbox_sessions WHERE sid = $1`,
+		} {
+			if _, err := tx.Exec(q, sid[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func sessionIDs(tx *sqlkit.Tx, sid [32]byte) ([][16]byte, error) {
+	rows, err := tx.Query(`SELECT ids FROM outbox_envelopes WHERE sid = $1`, sid[:])
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids [][16]byte
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		ids = append(ids, splitIDs(b)...)
+	}
+	return ids, rows.Err()
+}
+
+// Usage implements outbox.Store.
+func (o *Outbox) Usage(ctx context.Context) (u outbox.Usage, err error) {
+	var waiting, kept int64
+	if err = o.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(LENGTH(frame)), 0) FROM outbox_waiting`).Scan(&u.Messages, &waiting); err != nil {
+		return u, err
+	}
+	err = o.db.QueryRow(ctx, `SELECT COALESCE(SUM(LENGTH(bytes)), 0) FROM outbox_envelopes WHERE bytes IS NOT NULL`).Scan(&kept)
+	u.Bytes = waiting + kept
+	return u, err
+}
+
+// Rows implements outbox.Store.
+func (o *Outbox) Rows(ctx context.Context) (map[string]int64, error) {
+	rows, err := o.db.Query(ctx, `SELECT m.addr, SUM(s.next + 1) FROM outbox_members m JOIN outbox_sessions s ON s.sid = m.sid GROUP BY m.addr`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make(map[string]int64)
+	for rows.Next() {
+		var addr string
+		var n int64
+		if err := rows.Scan(&addr, &n); err != nil {
+			return nil, err
+		}
+		out[addr] = n
+	}
+	return out, rows.Err()
+}
+
+func (o *Outbox) exec(ctx context.Context, query string, args ...any) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		_, err := tx.Exec(query, args...)
+		return err
+	})
+}
