@@ -33,6 +33,7 @@ CREATE TABLE intake_session (
   grant_  {{blob}},
   secret  {{blob}},
   ledger  {{blob}} NOT NULL,
+  info    {{blob}},
   due     BIGINT NOT NULL,
   since   BIGINT NOT NULL,
   expires BIGINT NOT NULL
@@ -44,7 +45,7 @@ CREATE INDEX intake_session_expires ON intake_session (expires);
 -- id = session * 2^20 + seq; pos = place in the order of handing over, absent
 -- while it has to wait; body is the frames sealed under a local key.
 CREATE TABLE inbox (
-  id      BIGINT PRIMARY KEY,
+  id      {{serial}},
   d       {{blob}} NOT NULL,
   t       BIGINT NOT NULL,
   at      BIGINT NOT NULL,

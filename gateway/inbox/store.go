@@ -1,0 +1,89 @@
+package inbox
+
+import "context"
+
+// MaxSeq is the number of envelopes a session may have; a row's id is
+// session * MaxSeq + seq.
+const MaxSeq = 1 << 20
+
+// Row is an envelope of an open session: ledger entry and inbox row in one.
+// Rows are written by the intake and read here.
+type Row struct {
+	ID      int64 // session * MaxSeq + seq
+	D       [32]byte
+	T       int64 // the sender's time, ms
+	At      int64 // when it was taken in, ms
+	Topic   string
+	Pos     int64 // place in the order of handing over, 0 while it waits
+	Late    bool
+	Key     int64 // data key that seals Body
+	Size    int   // frames in it
+	Verdict []byte
+	IDs     []byte // 16-byte frame id and 16-byte content hash, per frame
+	Proof   []byte // Sign1 of the header, then H(ct)
+	Body    []byte // sealed L || F; nil when refused whole or pruned
+}
+
+// Session returns the session's id.
+func (r *Row) Session() int64 { return r.ID / MaxSeq }
+
+// Seq returns the envelope's number in its session.
+func (r *Row) Seq() uint64 { return uint64(r.ID % MaxSeq) }
+
+// KeyRow is a data key, wrapped by the keyring.
+type KeyRow struct {
+	ID      int64
+	At      int64 // made, ms
+	Wrapped []byte
+}
+
+// ConsumerRow is a consumer's durable position. Everything at or below Floor is
+// acknowledged; everything up to (Handed, HandedFrame) may have been handed over.
+type ConsumerRow struct {
+	ID          int64
+	Channel     string
+	Name        string
+	Floor       int64
+	Handed      int64
+	HandedFrame int
+}
+
+// AckRow holds the acknowledged frames of one envelope above a floor.
+type AckRow struct {
+	Consumer int64
+	Pos      int64
+	Bits     []byte
+}
+
+// Change is what one commit of the cursors writes.
+type Change struct {
+	Consumers []ConsumerRow
+	Acks      []AckRow
+	Floors    []ConsumerRow // AckRow at or below Floor go
+}
+
+// Store is what the inbox needs from the database.
+type Store interface {
+	// Consumer returns the consumer, making it at the beginning of what is kept.
+	Consumer(ctx context.Context, channel, name string) (*ConsumerRow, error)
+	Consumers(ctx context.Context) ([]ConsumerRow, error)
+	RemoveConsumer(ctx context.Context, channel, name string) error
+	// Acks returns the acknowledged frames above the floor.
+	Acks(ctx context.Context, consumer int64) ([]AckRow, error)
+	CommitCursors(ctx context.Context, c *Change) error
+
+	// Ready returns rows of a topic with place above after, in order, until
+	// limit rows or about maxBytes of bodies.
+	Ready(ctx context.Context, topic string, after int64, limit, maxBytes int) ([]Row, error)
+	// At returns the row at a place, nil when pruned.
+	At(ctx context.Context, topic string, pos int64) (*Row, error)
+	SessionInfo(ctx context.Context, id int64) (*SessionInfo, error)
+
+	Keys(ctx context.Context) ([]KeyRow, error)
+	AddKey(ctx context.Context, k KeyRow) error
+	RemoveKeys(ctx context.Context, before int64) error
+	// Prune empties the bodies of up to limit rows taken in before at whose
+	// place is at or below every consumer's floor of a channel of their topic.
+	Prune(ctx context.Context, topic string, upto, before int64, limit int) (int, error)
+	Topics(ctx context.Context) ([]string, error)
+}

@@ -1,0 +1,17 @@
+// Package intake is the recipient of the message protocol: the one reader of a
+// gateway instance's mailbox. It checks grants, envelopes and receipts in the
+// protocol's order (cheap first), keeps the ledger of every session until its
+// sender's retention has passed, stores what passed re-sealed under a local
+// key, and only then acknowledges to the broker.
+//
+// One goroutine, the loop, owns all state and works in rounds: it takes what
+// the mailbox, the judges of grants, the clock and changes of trust brought,
+// decides, writes ONE transaction, and only after that acknowledges, answers
+// and reports. The dear parts of a round (signatures, decryption, schemas)
+// run on all cores. Grants that need look-ups are judged by a bounded pool; the
+// loop never waits for one.
+//
+// It never answers NAK, never believes the broker, and hands nothing over
+// itself: that is package inbox. It does not send: receipts go out through
+// Replies, receipts that come in go to ReceiptSink.
+package intake

@@ -1,0 +1,191 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/digital-spine/spine/gateway/inbox"
+	"github.com/digital-spine/spine/gateway/intake"
+	"github.com/digital-spine/spine/internal/sqlkit"
+)
+
+const entryColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, ids, proof, body`
+
+// writeEntries inserts a round's envelopes.
+func writeEntries(tx *sqlkit.Tx, entries []inbox.Row) error {
+	for i := range entries {
+		e := &entries[i]
+		pos := sql.NullInt64{Int64: e.Pos, Valid: e.Pos > 0}
+		if _, err := tx.Exec(`INSERT INTO inbox (`+entryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			e.ID, e.D[:], e.T, e.At, e.Topic, pos, number(e.Late), e.Key, e.Size, e.Verdict, e.IDs, e.Proof, e.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Entry returns what the intake needs of a stored envelope, nil when it is not there.
+func (s *Intake) Entry(ctx context.Context, id int64) (*intake.Held, error) {
+	x, err := scanHeld(s.db.QueryRow(ctx, `SELECT id, d, t, size, CASE WHEN body IS NULL THEN 0 ELSE 1 END FROM inbox WHERE id = $1`, id))
+	if sqlkit.IsNoRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &x, nil
+}
+
+func scanHeld(r scanner) (intake.Held, error) {
+	var x intake.Held
+	var d []byte
+	var content int64
+	err := r.Scan(&x.ID, &d, &x.T, &x.Frames, &content)
+	copy(x.D[:], d)
+	x.Content = content != 0
+	return x, err
+}
+
+// Pending returns stored envelopes with content and without a place.
+func (s *Intake) Pending(ctx context.Context, from, to int64, limit int) ([]intake.Held, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, d, t, size, 1 FROM inbox WHERE id >= $1 AND id <= $2 AND pos IS NULL AND body IS NOT NULL ORDER BY id LIMIT $3`, from, to, limit)
+	return gather(rows, err, func() (intake.Held, error) { return scanHeld(rows) })
+}
+
+// Proof returns the signed header kept of an envelope.
+func (s *Intake) Proof(ctx context.Context, id int64) ([]byte, error) {
+	return readBlob(ctx, s.db, `SELECT proof FROM inbox WHERE id = $1`, id)
+}
+
+// EntryIDs returns the frame ids kept of an envelope.
+func (s *Intake) EntryIDs(ctx context.Context, id int64) ([]byte, error) {
+	return readBlob(ctx, s.db, `SELECT ids FROM inbox WHERE id = $1`, id)
+}
+
+// readBlob returns the one blob a query finds, nil when it finds none.
+func readBlob(ctx context.Context, db *sqlkit.DB, query string, args ...any) ([]byte, error) {
+	var b []byte
+	err := db.QueryRow(ctx, query, args...).Scan(&b)
+	if sqlkit.IsNoRows(err) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// FrameIDs calls fn with the frame ids of the envelopes from..to taken in since.
+func (s *Intake) FrameIDs(ctx context.Context, from, to, since int64, fn func(id int64, ids []byte)) error {
+	rows, err := s.db.Query(ctx, `SELECT id, ids FROM inbox WHERE id >= $1 AND id <= $2 AND at >= $3 AND ids IS NOT NULL ORDER BY id`, from, to, since)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var ids []byte
+		if err := rows.Scan(&id, &ids); err != nil {
+			return err
+		}
+		fn(id, ids)
+	}
+	return rows.Err()
+}
+
+// Ready returns rows of a topic that have a place above after, in order.
+func (s *Inbox) Ready(ctx context.Context, topic string, after int64, limit, maxBytes int) ([]inbox.Row, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+entryColumns+` FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos > $2 ORDER BY pos LIMIT $3`, topic, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []inbox.Row
+	for bytes := 0; bytes < maxBytes && rows.Next(); {
+		x, err := scanInboxRow(rows)
+		if err != nil {
+			return nil, err
+		}
+		bytes += len(x.Body)
+		out = append(out, x)
+	}
+	return out, rows.Err()
+}
+
+// At returns the row at a place, nil when there is none.
+func (s *Inbox) At(ctx context.Context, topic string, pos int64) (*inbox.Row, error) {
+	x, err := scanInboxRow(s.db.QueryRow(ctx, `SELECT `+entryColumns+` FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos = $2`, topic, pos))
+	if sqlkit.IsNoRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &x, nil
+}
+
+func scanInboxRow(r scanner) (inbox.Row, error) {
+	var x inbox.Row
+	var d []byte
+	var pos sql.NullInt64
+	var late int64
+	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.IDs, &x.Proof, &x.Body)
+	copy(x.D[:], d)
+	x.Pos, x.Late = pos.Int64, late != 0
+	return x, err
+}
+
+// SessionInfo returns what handing over needs of a session, nil when unknown.
+func (s *Inbox) SessionInfo(ctx context.Context, id int64) (*inbox.SessionInfo, error) {
+	b, err := readBlob(ctx, s.db, `SELECT info FROM intake_session WHERE id = $1`, id)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return inbox.DecodeInfo(b)
+}
+
+// Keys returns the wrapped data keys.
+func (s *Inbox) Keys(ctx context.Context) ([]inbox.KeyRow, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, at, wrapped FROM intake_dek ORDER BY id`)
+	return gather(rows, err, func() (inbox.KeyRow, error) {
+		var x inbox.KeyRow
+		return x, rows.Scan(&x.ID, &x.At, &x.Wrapped)
+	})
+}
+
+// AddKey stores a wrapped data key.
+func (s *Inbox) AddKey(ctx context.Context, k inbox.KeyRow) error {
+	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		_, err := tx.Exec(`INSERT INTO intake_dek (id, at, wrapped) VALUES ($1, $2, $3)`, k.ID, k.At, k.Wrapped)
+		return err
+	})
+}
+
+// RemoveKeys removes data keys made before, except the newest.
+func (s *Inbox) RemoveKeys(ctx context.Context, before int64) error {
+	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		_, err := tx.Exec(`DELETE FROM intake_dek WHERE at < $1 AND id < (SELECT MAX(id) FROM intake_dek)`, before)
+		return err
+	})
+}
+
+// Prune empties the bodies of rows of a topic up to a place, taken in before.
+func (s *Inbox) Prune(ctx context.Context, topic string, upto, before int64, limit int) (int, error) {
+	var n int64
+	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		r, err := tx.Exec(`UPDATE inbox SET body = NULL, pos = NULL WHERE id IN
+			(SELECT id FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos <= $2 AND at < $3 ORDER BY pos LIMIT $4)`, topic, upto, before, limit)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
+		return err
+	})
+	return int(n), err
+}
+
+// Topics returns the topics that have rows with a place.
+func (s *Inbox) Topics(ctx context.Context) ([]string, error) {
+	rows, err := s.db.Query(ctx, `SELECT DISTINCT topic FROM intake_lane`)
+	return gather(rows, err, func() (string, error) {
+		var x string
+		return x, rows.Scan(&x)
+	})
+}
