@@ -1,0 +1,118 @@
+//go:build !nochain
+
+package devchain
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/eth"
+	"github.com/ethereum/go-ethereum/eth/catalyst"
+)
+
+// retryPause is how long the miner leaves transactions that are executable
+// but did not get into a block.
+const retryPause = 100 * time.Millisecond
+
+// miner makes a block as soon as a transaction is in the pool and syncs the
+// database after each, so that a block which anyone was told of is on disk.
+type miner struct {
+	eth    *eth.Ethereum
+	beacon *catalyst.SimulatedBeacon
+	log    *slog.Logger
+	quit   chan struct{}
+	done   chan struct{}
+
+	mu      sync.Mutex
+	moved   *sync.Cond
+	durable uint64
+	stopped bool
+}
+
+func startMiner(e *eth.Ethereum, beacon *catalyst.SimulatedBeacon, log *slog.Logger) *miner {
+	m := &miner{
+		eth: e, beacon: beacon, log: log,
+		quit: make(chan struct{}), done: make(chan struct{}),
+		durable: e.BlockChain().CurrentBlock().Number.Uint64(),
+	}
+	m.moved = sync.NewCond(&m.mu)
+	// Subscribed before the first request can arrive.
+	txs := make(chan core.NewTxsEvent, 64)
+	sub := e.TxPool().SubscribeTransactions(txs, true)
+	go func() {
+		defer close(m.done)
+		defer sub.Unsubscribe()
+		for {
+			select {
+			case <-m.quit:
+				return
+			case <-txs:
+				m.drain(txs)
+			}
+		}
+	}()
+	return m
+}
+
+// drain mines until the pool holds nothing executable.
+func (m *miner) drain(txs <-chan core.NewTxsEvent) {
+	for {
+		for len(txs) > 0 {
+			<-txs
+		}
+		before := m.eth.BlockChain().CurrentBlock().Number
+		m.beacon.Commit()
+		if err := m.eth.ChainDb().SyncKeyValue(); err != nil {
+			// Nothing that is not on disk may be told: answers stop here.
+			m.log.Error("the chain's database does not sync", "err", err)
+			return
+		}
+		m.advance(m.eth.BlockChain().CurrentBlock().Number.Uint64())
+		if err := m.eth.TxPool().Sync(); err != nil {
+			return
+		}
+		if executable, _ := m.eth.TxPool().Stats(); executable == 0 {
+			return
+		}
+		pause := time.Duration(0)
+		if m.eth.BlockChain().CurrentBlock().Number.Cmp(before) == 0 {
+			pause = retryPause
+		}
+		select {
+		case <-m.quit:
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (m *miner) advance(number uint64) {
+	m.mu.Lock()
+	m.durable = max(m.durable, number)
+	m.mu.Unlock()
+	m.moved.Broadcast()
+}
+
+// await blocks until the head, as it is now, is on disk. It reports false
+// when the miner ended first.
+func (m *miner) await() bool {
+	head := m.eth.BlockChain().CurrentBlock().Number.Uint64()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.durable < head && !m.stopped {
+		m.moved.Wait()
+	}
+	return m.durable >= head
+}
+
+func (m *miner) stop() {
+	close(m.quit)
+	<-m.done
+	m.mu.Lock()
+	m.stopped = true
+	m.mu.Unlock()
+	m.moved.Broadcast()
+	m.beacon.Stop()
+}
