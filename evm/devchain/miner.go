@@ -67,6 +67,7 @@ func (m *miner) drain(txs <-chan core.NewTxsEvent) {
 		if err := m.eth.ChainDb().SyncKeyValue(); err != nil {
 			// Nothing that is not on disk may be told: answers stop here.
 			m.log.Error("the chain's database does not sync", "err", err)
+			m.halt()
 			return
 		}
 		m.advance(m.eth.BlockChain().CurrentBlock().Number.Uint64())
@@ -110,9 +111,16 @@ func (m *miner) await() bool {
 func (m *miner) stop() {
 	close(m.quit)
 	<-m.done
+	m.halt()
+	if err := m.beacon.Stop(); err != nil {
+		m.log.Warn("the sealer did not stop", "err", err)
+	}
+}
+
+// halt ends the wait of answers that show what may never reach the disk.
+func (m *miner) halt() {
 	m.mu.Lock()
 	m.stopped = true
 	m.mu.Unlock()
 	m.moved.Broadcast()
-	m.beacon.Stop()
 }
