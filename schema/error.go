@@ -1,0 +1,66 @@
+package schema
+
+import "net/http"
+
+// Codes of this package.
+const (
+	CodeSchema    = "schema"             // the document does not fit the schema
+	CodeInvalid   = "schema_invalid"     // the schema itself is not one
+	CodeJSON      = "json_invalid"       // syntax or UTF-8
+	CodeDepth     = "json_depth"         // nested too deep
+	CodeDuplicate = "json_duplicate_key" // a name twice in one object
+	CodeEmpty     = "body_empty"         // nothing but white space
+)
+
+// Error says why a document was refused, without any of its values.
+type Error struct {
+	Code    string
+	Pointer string // JSON pointer (RFC 6901) to the place; "" is the whole document
+	Keyword string // keyword of the schema that failed, such as "required"
+	Message string // what was expected, from the schema alone
+	Offset  int    // byte offset, for codes of CheckJSON
+	Err     error  // cause, for schema_invalid
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Pointer == "" {
+		return e.Code + ": " + e.Message
+	}
+	return e.Code + ": " + e.Pointer + ": " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrorCode returns the stable code.
+func (e *Error) ErrorCode() string { return e.Code }
+
+// ErrorStatus returns the HTTP status that fits the code.
+func (e *Error) ErrorStatus() int {
+	if e.Code == CodeSchema || e.Code == CodeInvalid {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadRequest
+}
+
+// ErrorHint says what a person can do.
+func (e *Error) ErrorHint() string {
+	switch e.Code {
+	case CodeSchema:
+		return "compare the document with the topic's schema, GET /api/v1/topics/{name}"
+	case CodeJSON:
+		return "send one JSON document in UTF-8"
+	case CodeDepth:
+		return "nest at most 64 levels"
+	case CodeDuplicate:
+		return "give each name once per object"
+	case CodeEmpty:
+		return "send a JSON document"
+	}
+	return ""
+}
+
+func invalid(message string, err error) error {
+	return &Error{Code: CodeInvalid, Message: message, Err: err}
+}
