@@ -312,6 +312,13 @@ func unescape(dst, raw []byte) []byte {
 	return dst
 }
 
+// Bounds of a number's text: beyond them it is of no use to anybody, and costs
+// readers that compute with it without rounding a fortune.
+const (
+	maxNumber   = 400 // bytes
+	maxExponent = 3   // digits
+)
+
 // number scans a number of RFC 8259.
 func (c *checker) number() error {
 	b, i := c.b, c.i
@@ -340,7 +347,16 @@ func (c *checker) number() error {
 		if i < len(b) && (b[i] == '+' || b[i] == '-') {
 			i++
 		}
-		ok = digits()
+		for i+1 < len(b) && b[i] == '0' && b[i+1] >= '0' && b[i+1] <= '9' {
+			i++
+		}
+		start := i
+		if ok = digits(); i-start > maxExponent {
+			return c.fail("a number is out of range")
+		}
+	}
+	if i-c.i > maxNumber {
+		return c.fail("a number is out of range")
 	}
 	if !ok {
 		c.i = i

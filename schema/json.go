@@ -123,8 +123,11 @@ func pointer(path []string) string {
 	var b strings.Builder
 	r := strings.NewReplacer("~", "~0", "/", "~1")
 	for _, p := range path {
+		if b.Len() > 500 {
+			break // a name may be as long as the document
+		}
 		b.WriteByte('/')
-		r.WriteString(&b, p)
+		r.WriteString(&b, clip(p))
 	}
 	return b.String()
 }

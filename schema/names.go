@@ -9,11 +9,16 @@ import (
 // objects share one slice; small objects are compared name by name, large ones
 // through a table of hashes, so that a document of many names costs no square.
 type nameset struct {
-	names [][]byte
-	first [32][]byte
-	large map[uint64][]int // of the innermost large object; indexes into names
-	owner int              // its mark
-	seed  maphash.Seed
+	names  [][]byte
+	first  [32][]byte
+	tables []table // of the open objects that are large, outermost first
+	seed   maphash.Seed
+}
+
+// table finds the names of one large object by their hashes.
+type table struct {
+	mark int
+	at   map[uint64][]int // indexes into names
 }
 
 // small is the number of names up to which comparing one by one is cheaper.
@@ -27,15 +32,14 @@ func (n *nameset) open() int {
 }
 
 func (n *nameset) close(mark int) {
-	clear(n.names[mark:])
 	n.names = n.names[:mark]
-	if n.large != nil && n.owner == mark {
-		n.large = nil
+	if k := len(n.tables); k > 0 && n.tables[k-1].mark == mark {
+		n.tables = n.tables[:k-1]
 	}
 }
 
 // twice adds a name to the object opened at mark and reports whether it was
-// there.
+// there. That object is the innermost one that is open.
 func (n *nameset) twice(mark int, name []byte) bool {
 	own := n.names[mark:]
 	if len(own) < small {
@@ -47,23 +51,27 @@ func (n *nameset) twice(mark int, name []byte) bool {
 		n.names = append(n.names, name)
 		return false
 	}
-	if n.large == nil || n.owner != mark {
+	k := len(n.tables) - 1
+	if k < 0 || n.tables[k].mark != mark {
 		if n.seed == (maphash.Seed{}) {
 			n.seed = maphash.MakeSeed()
 		}
-		n.large, n.owner = make(map[uint64][]int, 4*small), mark
+		t := table{mark: mark, at: make(map[uint64][]int, 2*small)}
 		for i, o := range own {
 			h := maphash.Bytes(n.seed, o)
-			n.large[h] = append(n.large[h], mark+i)
+			t.at[h] = append(t.at[h], mark+i)
 		}
+		n.tables = append(n.tables, t)
+		k++
 	}
+	t := n.tables[k]
 	h := maphash.Bytes(n.seed, name)
-	for _, i := range n.large[h] {
+	for _, i := range t.at[h] {
 		if bytes.Equal(n.names[i], name) {
 			return true
 		}
 	}
-	n.large[h] = append(n.large[h], len(n.names))
+	t.at[h] = append(t.at[h], len(n.names))
 	n.names = append(n.names, name)
 	return false
 }
