@@ -64,8 +64,8 @@ func New(base string, hc *http.Client) *Client {
 // URL is the hub's base URL, the origin of logins.
 func (c *Client) URL() string { return c.base }
 
-// ServerTime is the Date of the newest answer, to the second; zero before the
-// first one.
+// ServerTime is the server's clock as its newest answer told it, to the second;
+// zero before the first one.
 func (c *Client) ServerTime() time.Time { return c.date.time() }
 
 // SetToken sets the bearer of later calls; Login sets it too.
@@ -354,25 +354,30 @@ func invalid(what string) error {
 	return fmt.Errorf("hub: %w", problem.New(http.StatusBadGateway, "answer_invalid", "the hub's answer is not what it documents: "+what))
 }
 
-// dated remembers the Date of the newest answer, for the check of the own clock.
+// dated remembers the Date of the newest answer and when it came, for the check
+// of the own clock.
 type dated struct {
 	next http.RoundTripper
-	last atomic.Int64
+	last atomic.Pointer[heard]
 }
+
+type heard struct{ date, at time.Time }
 
 func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := d.next.RoundTrip(r)
 	if err == nil {
 		if t, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
-			d.last.Store(t.Unix())
+			d.last.Store(&heard{date: t, at: time.Now()})
 		}
 	}
 	return resp, err
 }
 
+// time adds what has passed since, by the monotonic clock, which nobody sets.
 func (d *dated) time() time.Time {
-	if n := d.last.Load(); n != 0 {
-		return time.Unix(n, 0)
+	h := d.last.Load()
+	if h == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	return h.date.Add(time.Since(h.at))
 }
