@@ -95,8 +95,8 @@ func (t Then) String() string {
 	return "final"
 }
 
-// Entry is one line of the list of errors.
-type Entry struct {
+// ErrorInfo is one line of the list of errors.
+type ErrorInfo struct {
 	Code Code
 	// Meaning is one sentence for people.
 	Meaning string
@@ -111,7 +111,7 @@ type Entry struct {
 
 // Errors is the one list of errors of Part A, in the order of docs/protocol.md
 // section 18. It is read only.
-var Errors = []Entry{
+var Errors = []ErrorInfo{
 	{Code: TooLarge, Meaning: "above a limit of section 12", Told: ToldOperator | ToldClient},
 	{Code: Malformed, Meaning: "not CBOR, wrong shape, unknown key or kind, or a name not in normal form", Told: ToldOperator | ToldClient},
 	{Code: NotCanonical, Meaning: "decodes, but is not its own deterministic encoding", Told: ToldOperator | ToldClient},
@@ -160,16 +160,16 @@ var Errors = []Entry{
 	{Code: BodyTooLarge, Meaning: "body above the limit", Told: ToldClient},
 }
 
-var entries = func() map[Code]*Entry {
-	m := make(map[Code]*Entry, len(Errors))
+var entries = func() map[Code]*ErrorInfo {
+	m := make(map[Code]*ErrorInfo, len(Errors))
 	for i := range Errors {
 		m[Errors[i].Code] = &Errors[i]
 	}
 	return m
 }()
 
-// Entry returns the line of the list, nil for a code that is not on it.
-func (c Code) Entry() *Entry { return entries[c] }
+// Info returns the line of the list, nil for a code that is not on it.
+func (c Code) Info() *ErrorInfo { return entries[c] }
 
 // TellsSender reports whether the code may stand in a receipt.
 func (c Code) TellsSender() bool {
