@@ -72,18 +72,19 @@ type Store interface {
 	Acks(ctx context.Context, consumer int64) ([]AckRow, error)
 	CommitCursors(ctx context.Context, c *Change) error
 
-	// Ready returns rows of a topic with place above after, in order, until
-	// limit rows or about maxBytes of bodies.
-	Ready(ctx context.Context, topic string, after int64, limit, maxBytes int) ([]Row, error)
-	// At returns the row at a place, nil when pruned.
-	At(ctx context.Context, topic string, pos int64) (*Row, error)
+	// Ready returns up to limit rows with a place above after, in order, without
+	// their ids, proof and body.
+	Ready(ctx context.Context, after int64, limit int) ([]Row, error)
+	// Body returns the sealed content of a row, nil when pruned.
+	Body(ctx context.Context, id int64) ([]byte, error)
+	// At returns the row at a place as Ready does, nil when there is none.
+	At(ctx context.Context, pos int64) (*Row, error)
 	SessionInfo(ctx context.Context, id int64) (*SessionInfo, error)
 
 	Keys(ctx context.Context) ([]KeyRow, error)
 	AddKey(ctx context.Context, k KeyRow) error
 	RemoveKeys(ctx context.Context, before int64) error
-	// Prune empties the bodies of up to limit rows taken in before at whose
-	// place is at or below every consumer's floor of a channel of their topic.
-	Prune(ctx context.Context, topic string, upto, before int64, limit int) (int, error)
-	Topics(ctx context.Context) ([]string, error)
+	// Prune empties up to limit rows whose place is at most upto and that were
+	// taken in before.
+	Prune(ctx context.Context, upto, before int64, limit int) (int, error)
 }

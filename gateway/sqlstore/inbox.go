@@ -90,28 +90,23 @@ func (s *Intake) FrameIDs(ctx context.Context, from, to, since int64, fn func(id
 	return rows.Err()
 }
 
-// Ready returns rows of a topic that have a place above after, in order.
-func (s *Inbox) Ready(ctx context.Context, topic string, after int64, limit, maxBytes int) ([]inbox.Row, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+entryColumns+` FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos > $2 ORDER BY pos LIMIT $3`, topic, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []inbox.Row
-	for bytes := 0; bytes < maxBytes && rows.Next(); {
-		x, err := scanInboxRow(rows)
-		if err != nil {
-			return nil, err
-		}
-		bytes += len(x.Body)
-		out = append(out, x)
-	}
-	return out, rows.Err()
+// readyColumns are the columns of handing over: without the large ones.
+const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict`
+
+// Ready returns rows that have a place above after, in order.
+func (s *Inbox) Ready(ctx context.Context, after int64, limit int) ([]inbox.Row, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+readyColumns+` FROM inbox WHERE pos IS NOT NULL AND pos > $1 ORDER BY pos LIMIT $2`, after, limit)
+	return gather(rows, err, func() (inbox.Row, error) { return scanInboxRow(rows) })
+}
+
+// Body returns the sealed content of a row, nil when there is none.
+func (s *Inbox) Body(ctx context.Context, id int64) ([]byte, error) {
+	return readBlob(ctx, s.db, `SELECT body FROM inbox WHERE id = $1`, id)
 }
 
 // At returns the row at a place, nil when there is none.
-func (s *Inbox) At(ctx context.Context, topic string, pos int64) (*inbox.Row, error) {
-	x, err := scanInboxRow(s.db.QueryRow(ctx, `SELECT `+entryColumns+` FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos = $2`, topic, pos))
+func (s *Inbox) At(ctx context.Context, pos int64) (*inbox.Row, error) {
+	x, err := scanInboxRow(s.db.QueryRow(ctx, `SELECT `+readyColumns+` FROM inbox WHERE pos IS NOT NULL AND pos = $1`, pos))
 	if sqlkit.IsNoRows(err) {
 		return nil, nil
 	}
@@ -126,7 +121,7 @@ func scanInboxRow(r scanner) (inbox.Row, error) {
 	var d []byte
 	var pos sql.NullInt64
 	var late int64
-	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.IDs, &x.Proof, &x.Body)
+	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict)
 	copy(x.D[:], d)
 	x.Pos, x.Late = pos.Int64, late != 0
 	return x, err
@@ -166,12 +161,13 @@ func (s *Inbox) RemoveKeys(ctx context.Context, before int64) error {
 	})
 }
 
-// Prune empties the bodies of rows of a topic up to a place, taken in before.
-func (s *Inbox) Prune(ctx context.Context, topic string, upto, before int64, limit int) (int, error) {
+// Prune empties rows up to a place that were taken in before. Their ledger
+// part stays until the session is forgotten.
+func (s *Inbox) Prune(ctx context.Context, upto, before int64, limit int) (int, error) {
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		r, err := tx.Exec(`UPDATE inbox SET body = NULL, pos = NULL WHERE id IN
-			(SELECT id FROM inbox WHERE topic = $1 AND pos IS NOT NULL AND pos <= $2 AND at < $3 ORDER BY pos LIMIT $4)`, topic, upto, before, limit)
+			(SELECT id FROM inbox WHERE pos IS NOT NULL AND pos <= $1 AND at < $2 ORDER BY pos LIMIT $3)`, upto, before, limit)
 		if err != nil {
 			return err
 		}
@@ -179,13 +175,4 @@ func (s *Inbox) Prune(ctx context.Context, topic string, upto, before int64, lim
 		return err
 	})
 	return int(n), err
-}
-
-// Topics returns the topics that have rows with a place.
-func (s *Inbox) Topics(ctx context.Context) ([]string, error) {
-	rows, err := s.db.Query(ctx, `SELECT DISTINCT topic FROM intake_lane`)
-	return gather(rows, err, func() (string, error) {
-		var x string
-		return x, rows.Scan(&x)
-	})
 }

@@ -59,7 +59,7 @@ CREATE TABLE inbox (
   proof   {{blob}},
   body    {{blob}}
 );
-CREATE INDEX inbox_pos ON inbox (topic, pos) WHERE pos IS NOT NULL;
+CREATE INDEX inbox_pos ON inbox (pos) WHERE pos IS NOT NULL;
 
 -- Wire messages that came before their session was open.
 CREATE TABLE intake_parked (
