@@ -1,0 +1,111 @@
+// Command spine is the whole of a digital spine in one binary: a subcommand for
+// each system (chain, hub, broker, gateway, participant), demo to run them all
+// in one process, and tools to look at DIDs, names, schemas and messages.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// cli is every command of the binary. A command is a struct in a file of its
+// own with a method Run(*app) error.
+type cli struct {
+	JSON bool `name:"json" help:"Print results as JSON, one object on one line."`
+
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// app is what a command gets: where to print, whether as JSON, and a context
+// that ends at Ctrl-C or SIGTERM.
+type app struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	json   bool
+}
+
+// print writes v as one line of JSON with --json, else the text.
+func (a *app) print(v any, format string, args ...any) error {
+	if a.json {
+		return json.NewEncoder(a.stdout).Encode(v)
+	}
+	_, err := fmt.Fprintf(a.stdout, format, args...)
+	return err
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is main without the process, for tests. It returns the exit status:
+// 0 done, 1 failed, 2 not understood.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("spine"),
+		kong.Description("A digital spine: exchange data in electricity markets without trusting the party in the middle.\n\nStart with: spine demo"),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Bind(a),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "spine:", err)
+		return 2
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "spine: %v\nTry: spine --help\n", err)
+		return 2
+	}
+	a.json = c.JSON
+	if err := kctx.Run(a); err != nil {
+		return a.fail(err)
+	}
+	return 0
+}
+
+// fail prints an error with its code and hint and returns the exit status.
+func (a *app) fail(err error) int {
+	var quiet *exitError
+	if errors.As(err, &quiet) {
+		return quiet.status
+	}
+	p := problem.From(err)
+	msg := err.Error()
+	if a.json {
+		_ = json.NewEncoder(a.stderr).Encode(map[string]string{"code": p.Code, "error": msg, "hint": p.Hint})
+		return 1
+	}
+	fmt.Fprintln(a.stderr, "spine:", msg)
+	if p.Hint != "" && p.Code != "internal" {
+		fmt.Fprintln(a.stderr, "hint:", p.Hint)
+	}
+	return 1
+}
+
+// exitError ends the process with a status after everything was said.
+type exitError struct{ status int }
+
+// Error implements error.
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.status) }
