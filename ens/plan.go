@@ -127,15 +127,11 @@ func (p *plan) role(ctx context.Context, d *RoleDefinition) error {
 	if err := p.node(ctx, def.Name); err != nil {
 		return err
 	}
-	now := &RoleDefinition{}
-	if !p.made[def.Name] {
-		if now, err = p.w.r.Role(ctx, def.Name); errors.Is(err, ErrNotFound) || errors.Is(err, ErrResolver) {
-			now = &RoleDefinition{}
-		} else if err != nil {
-			return err
-		}
+	now, err := p.current(ctx, def.Name)
+	if err != nil {
+		return err
 	}
-	if string(now.Metadata) != text {
+	if now == nil || string(now.Metadata) != text {
 		p.set(resolverABI.PackSetText(Namehash(def.Name), keyMetadata, text))
 	}
 	p.set(def.changes(now)...)
@@ -145,28 +141,49 @@ func (p *plan) role(ctx context.Context, d *RoleDefinition) error {
 	return nil
 }
 
-// changes are the writes of the typed records that differ from now.
+// current is what the records of a role hold; nil when they are unknown, since
+// they may be left from another life of the name, and all must be written.
+func (p *plan) current(ctx context.Context, name string) (*RoleDefinition, error) {
+	if p.made[name] {
+		if clears, err := p.clears(ctx); err != nil || !clears {
+			return nil, err
+		}
+		return &RoleDefinition{}, nil
+	}
+	now, err := p.w.r.Role(ctx, name)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrResolver) {
+		return nil, nil
+	}
+	return now, err
+}
+
+// changes are the writes of the typed records that differ from now, or all of
+// them when now is nil.
 func (d *RoleDefinition) changes(now *RoleDefinition) [][]byte {
 	node := Namehash(d.Name)
 	var out [][]byte
-	if d.Version != now.Version {
+	all := now == nil
+	if all {
+		now = &RoleDefinition{}
+	}
+	if all || d.Version != now.Version {
 		out = append(out, resolverABI.PackSetVersionNumber(node, new(big.Int).SetUint64(d.Version)))
 	}
-	if !slices.Equal(d.IssuerDIDs, now.IssuerDIDs) || d.IssuerRole != now.IssuerRole {
+	if all || !slices.Equal(d.IssuerDIDs, now.IssuerDIDs) || d.IssuerRole != now.IssuerRole {
 		if d.IssuerRole != "" {
 			out = append(out, resolverABI.PackSetIssuerRole(node, Namehash(d.IssuerRole)))
 		} else {
 			out = append(out, resolverABI.PackSetIssuerDids(node, d.IssuerDIDs))
 		}
 	}
-	if !slices.Equal(d.RevokerDIDs, now.RevokerDIDs) || d.RevokerRole != now.RevokerRole {
+	if all || !slices.Equal(d.RevokerDIDs, now.RevokerDIDs) || d.RevokerRole != now.RevokerRole {
 		if d.RevokerRole != "" {
 			out = append(out, resolverABI.PackSetRevokerRole(node, Namehash(d.RevokerRole)))
 		} else {
 			out = append(out, resolverABI.PackSetRevokerDids(node, d.RevokerDIDs))
 		}
 	}
-	if !slices.Equal(d.Prerequisites, now.Prerequisites) || d.AllPrerequisites != now.AllPrerequisites {
+	if all || !slices.Equal(d.Prerequisites, now.Prerequisites) || d.AllPrerequisites != now.AllPrerequisites {
 		nodes := make([][32]byte, len(d.Prerequisites))
 		for i, name := range d.Prerequisites {
 			nodes[i] = Namehash(name)
