@@ -1,6 +1,5 @@
 package broker
 
-
 // Login is the answer to a login.
 type Login struct {
 	Token   string // for the HTTP API
@@ -19,4 +18,3 @@ type BusLogin struct {
 	PP       int
 	Addr     string
 }
-
