@@ -1,0 +1,166 @@
+// Package events keeps what a gateway refused, detected or repaired, for its
+// operator: numbered, in a bounded ring in the store, readable with a long
+// poll.
+//
+// Events are notes, not evidence: they are written behind the caller's back in
+// groups, so the newest few may be lost when the process is killed.
+package events
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/digital-spine/spine/gateway"
+)
+
+// Bounds.
+const (
+	Keep     = 100_000 // events kept; the oldest leave first
+	queued   = 8192    // events that may wait to be written
+	perWrite = 512     // events of one write
+	MaxList  = 1000    // events of one answer
+	MaxWait  = 30 * time.Second
+)
+
+// Store keeps events durably.
+type Store interface {
+	// Append numbers events in order, sets their N, and drops all but the
+	// newest keep.
+	Append(ctx context.Context, list []gateway.Event, keep int64) error
+	// List returns up to max events above number after, rising; kind and code
+	// select unless empty.
+	List(ctx context.Context, after int64, kind, code string, max int) ([]gateway.Event, error)
+}
+
+// Ring takes and gives events. Its methods may be called from many goroutines.
+type Ring struct {
+	store   Store
+	clock   clockwork.Clock
+	log     *slog.Logger
+	queue   chan gateway.Event
+	dropped atomic.Int64
+
+	mu   sync.Mutex
+	wake chan struct{} // closed after every write
+}
+
+var _ gateway.Events = (*Ring)(nil)
+
+// New makes a ring over a store. Nothing is written before Run runs.
+func New(s Store, clock clockwork.Clock, log *slog.Logger) *Ring {
+	return &Ring{store: s, clock: clock, log: log, queue: make(chan gateway.Event, queued), wake: make(chan struct{})}
+}
+
+// Emit implements gateway.Events. An event that finds the queue full is
+// dropped and counted.
+func (r *Ring) Emit(_ context.Context, e gateway.Event) {
+	if e.At == 0 {
+		e.At = r.clock.Now().UnixMilli()
+	}
+	if len(e.Detail) > 500 {
+		e.Detail = e.Detail[:500]
+	}
+	select {
+	case r.queue <- e:
+	default:
+		if n := r.dropped.Add(1); n&(n-1) == 0 {
+			r.log.Warn("events dropped, the store is too slow", "dropped", n)
+		}
+	}
+}
+
+// Dropped returns how many events found no room.
+func (r *Ring) Dropped() int64 { return r.dropped.Load() }
+
+// Run writes events until ctx ends, then what is still queued.
+func (r *Ring) Run(ctx context.Context) error {
+	for {
+		select {
+		case e := <-r.queue:
+			r.write(ctx, e)
+		case <-ctx.Done():
+			rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			for {
+				select {
+				case e := <-r.queue:
+					r.write(rest, e)
+				default:
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// write stores an event and all that are waiting behind it.
+func (r *Ring) write(ctx context.Context, first gateway.Event) {
+	batch := []gateway.Event{first}
+	for len(batch) < perWrite {
+		select {
+		case e := <-r.queue:
+			batch = append(batch, e)
+			continue
+		default:
+		}
+		break
+	}
+	if err := r.store.Append(context.WithoutCancel(ctx), batch, Keep); err != nil {
+		r.log.Error("events not stored", "count", len(batch), "err", err)
+		return
+	}
+	r.mu.Lock()
+	close(r.wake)
+	r.wake = make(chan struct{})
+	r.mu.Unlock()
+}
+
+// Query selects events.
+type Query struct {
+	After      int64         // above this number
+	Kind, Code string        // empty: all
+	Max        int           // at most MaxList; 100 when zero
+	Wait       time.Duration // at most MaxWait for the first one
+}
+
+// List returns events and the number to ask from next time. It waits when
+// there are none yet; none at the end of the wait is not an error.
+func (r *Ring) List(ctx context.Context, q Query) ([]gateway.Event, int64, error) {
+	if q.Max <= 0 {
+		q.Max = 100
+	}
+	q.Max, q.Wait = min(q.Max, MaxList), min(q.Wait, MaxWait)
+	var timeout <-chan time.Time
+	if q.Wait > 0 {
+		t := r.clock.NewTimer(q.Wait)
+		defer t.Stop()
+		timeout = t.Chan()
+	}
+	for {
+		r.mu.Lock()
+		wake := r.wake
+		r.mu.Unlock()
+		list, err := r.store.List(ctx, q.After, q.Kind, q.Code, q.Max)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(list) > 0 {
+			return list, list[len(list)-1].N, nil
+		}
+		if timeout == nil {
+			return nil, q.After, nil
+		}
+		select {
+		case <-wake:
+		case <-timeout:
+			return nil, q.After, nil
+		case <-ctx.Done():
+			return nil, q.After, nil
+		}
+	}
+}
