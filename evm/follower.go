@@ -93,6 +93,9 @@ func NewFollower(c Client, o FollowerOptions) *Follower {
 	if o.Reread == 0 {
 		o.Reread = DefaultReread
 	}
+	// What is read again comes with one query, so that all that was taken back
+	// is known before anything new is delivered.
+	o.Range = max(o.Range, o.Reread)
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}
@@ -182,6 +185,8 @@ func (f *Follower) Poll(ctx context.Context) error {
 		return nil
 	}
 	f.begin(head)
+	f.next = min(f.next, max(head.Number+1, f.from))
+	f.takeBack(func(l *Log) bool { return l.BlockNumber > head.Number })
 	for low := f.low(); low <= head.Number; {
 		high := min(low+f.o.Range-1, head.Number)
 		if err := f.read(ctx, low, high); err != nil {
@@ -209,7 +214,7 @@ func (f *Follower) begin(head Head) {
 			f.from = head.Number + 1
 		}
 		f.next, f.begun = f.from, true
-	case head.Number+f.o.Reread < f.next && f.next > f.from:
+	case head.Number+f.o.Reread < f.next && (f.o.FromHead || f.next > f.from):
 		f.o.Log.Warn("the chain is shorter than before; reading it from the start", "head", head.Number, "before", f.next-1)
 		if f.o.FromHead {
 			f.from = min(f.from, head.Number+1)
@@ -242,19 +247,10 @@ func (f *Follower) read(ctx context.Context, low, high uint64) error {
 	for i := range logs {
 		there[logKey{logs[i].BlockHash, logs[i].Index}] = true
 	}
-	var gone []Log
-	for key, l := range f.seen {
-		if l.BlockNumber >= low && l.BlockNumber <= high && !there[key] {
-			delete(f.seen, key)
-			l.Removed = true
-			gone = append(gone, l)
-		}
-	}
-	slices.SortFunc(gone, func(a, b Log) int { return -order(a, b) })
+	f.takeBack(func(l *Log) bool {
+		return l.BlockNumber >= low && l.BlockNumber <= high && !there[logKey{l.BlockHash, l.Index}]
+	})
 	slices.SortFunc(logs, order)
-	for _, l := range gone {
-		f.deliver(l)
-	}
 	for _, l := range logs {
 		key := logKey{l.BlockHash, l.Index}
 		if _, ok := f.seen[key]; ok || l.Removed {
@@ -264,6 +260,22 @@ func (f *Follower) read(ctx context.Context, low, high uint64) error {
 		f.deliver(l)
 	}
 	return nil
+}
+
+// takeBack delivers again, as removed, what is no longer on the chain.
+func (f *Follower) takeBack(gone func(*Log) bool) {
+	var logs []Log
+	for key, l := range f.seen {
+		if gone(&l) {
+			delete(f.seen, key)
+			l.Removed = true
+			logs = append(logs, l)
+		}
+	}
+	slices.SortFunc(logs, func(a, b Log) int { return -order(a, b) })
+	for _, l := range logs {
+		f.deliver(l)
+	}
 }
 
 // forget drops what a later poll will not read again.
