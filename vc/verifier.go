@@ -84,7 +84,7 @@ func NewVerifier(d Deps) *Verifier {
 		d.StatusTTL = DefaultStatusTTL
 	}
 	if d.Freshness == nil {
-		d.Freshness = NewFreshness(d.DIDs, d.Domain, d.StatusTTL)
+		d.Freshness = NewFreshness(d.DIDs, d.Domain, d.StatusTTL, nil)
 	}
 	if d.Revisions == nil {
 		d.Revisions = NewRevisions(DefaultRevisions)
