@@ -20,6 +20,9 @@ type Store interface {
 	// Wait writes messages that cannot be sealed yet, with their frames. A
 	// message that is there already is left as it is.
 	Wait(ctx context.Context, lane Lane, code string, rows []Waiting) error
+	// Reopen makes messages of an ended session wait again, to be sealed in the
+	// next one under the same ids. Those that moved on meanwhile are left alone.
+	Reopen(ctx context.Context, lane Lane, code string, sid [32]byte, rows []Waiting) error
 	// Waiting reads the oldest waiting frames of a lane, at most max of them.
 	Waiting(ctx context.Context, lane Lane, max int) ([]Waiting, error)
 	// WaitingLanes lists the lanes that have waiting frames.
@@ -63,6 +66,9 @@ type Store interface {
 	// before at and that were not told this level yet.
 	Silent(ctx context.Context, at int64, told int, max int) ([]Member, error)
 
+	// Expire drops the frames of messages that wait since before at, and forgets
+	// such messages from before forget.
+	Expire(ctx context.Context, at, forget int64) error
 	// Retire drops core, secret and envelope bytes of a session.
 	Retire(ctx context.Context, sid [32]byte) error
 	// Forget removes a session and its messages, keeping its last entry.
@@ -96,6 +102,7 @@ type Session struct {
 	Core   []byte // nil once retired
 	Secret []byte // S, sealed under the local key; nil once destroyed
 	Creds  [][32]byte
+	Left   []string // DIDs that were admitted but could not be sealed to
 	NBF    int64
 	NAF    int64
 	Next   int64
@@ -145,15 +152,15 @@ type Envelope struct {
 
 // Message says where a message is. Sealed is false while it waits.
 type Message struct {
-	ID     [16]byte
-	Chan   [16]byte
-	Sum    []byte // digest of the content; nil without an idempotency key
-	At     int64
-	Sealed bool
-	SID    [32]byte
-	Seq    int64
-	Idx    int
-	Code   string // why it waits
+	ID      [16]byte
+	Channel string
+	Sum     []byte // digest of the content; nil without an idempotency key
+	At      int64
+	Sealed  bool
+	SID     [32]byte
+	Seq     int64
+	Idx     int
+	Code    string // why it waits
 }
 
 // Waiting is a frame that cannot be sealed yet.

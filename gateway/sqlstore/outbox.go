@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/digital-spine/spine/gateway/outbox"
 	"github.com/digital-spine/spine/internal/sqlkit"
@@ -72,9 +73,9 @@ func placeMessage(tx *sqlkit.Tx, c *outbox.Commit, i int) error {
 }
 
 func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) error {
-	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, nbf, naf, next, head)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)`,
-		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), s.NBF, s.NAF, s.SID[:]); err != nil {
+	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)`,
+		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), strings.Join(s.Left, " "), s.NBF, s.NAF, s.SID[:]); err != nil {
 		return err
 	}
 	for i := range members {
@@ -103,13 +104,41 @@ func (o *Outbox) Wait(ctx context.Context, l outbox.Lane, code string, rows []ou
 				w.ID[:], l.Chan[:], w.Sum, w.At); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(`INSERT INTO outbox_waiting (id, chan, topic, channel, selection, frame, at, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-				w.ID[:], l.Chan[:], l.Topic, l.Channel, l.Selection, w.Frame, w.At, code); err != nil {
+			if err := insertWaiting(tx, &l, code, w); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Reopen implements outbox.Store.
+func (o *Outbox) Reopen(ctx context.Context, l outbox.Lane, code string, sid [32]byte, rows []outbox.Waiting) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		for i := range rows {
+			w := &rows[i]
+			r, err := tx.Exec(`UPDATE outbox_messages SET sid = NULL WHERE id = $1 AND sid = $2`, w.ID[:], sid[:])
+			if err != nil {
+				return err
+			}
+			if n, err := r.RowsAffected(); err != nil || n == 0 {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := insertWaiting(tx, &l, code, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func insertWaiting(tx *sqlkit.Tx, l *outbox.Lane, code string, w *outbox.Waiting) error {
+	_, err := tx.Exec(`INSERT INTO outbox_waiting (id, chan, topic, channel, selection, frame, at, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+		w.ID[:], l.Chan[:], l.Topic, l.Channel, l.Selection, w.Frame, w.At, code)
+	return err
 }
 
 // Waiting implements outbox.Store.
@@ -143,27 +172,29 @@ func (o *Outbox) Blame(ctx context.Context, l outbox.Lane, code string) error {
 // Message implements outbox.Store.
 func (o *Outbox) Message(ctx context.Context, id [16]byte) (*outbox.Message, error) {
 	m := outbox.Message{ID: id}
-	var c, sid []byte
-	err := o.db.QueryRow(ctx, `SELECT m.chan, m.sum, m.at, m.sid, m.seq, m.idx, COALESCE(w.code, '') FROM outbox_messages m
-		LEFT JOIN outbox_waiting w ON w.id = m.id WHERE m.id = $1`, id[:]).Scan(&c, &m.Sum, &m.At, &sid, &m.Seq, &m.Idx, &m.Code)
+	var sid []byte
+	err := o.db.QueryRow(ctx, `SELECT COALESCE(w.channel, s.channel, ''), m.sum, m.at, m.sid, m.seq, m.idx, COALESCE(w.code, '') FROM outbox_messages m
+		LEFT JOIN outbox_waiting w ON w.id = m.id LEFT JOIN outbox_sessions s ON s.sid = m.sid WHERE m.id = $1`, id[:]).Scan(
+		&m.Channel, &m.Sum, &m.At, &sid, &m.Seq, &m.Idx, &m.Code)
 	if err != nil {
 		return nil, noRow(err)
 	}
-	copy(m.Chan[:], c)
 	m.Sealed = sid != nil
 	copy(m.SID[:], sid)
 	return &m, nil
 }
 
-const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, nbf, naf, next, head`
+const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head`
 
 func scanSession(scan func(...any) error) (s outbox.Session, err error) {
 	var sid, c, creds, head []byte
-	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &s.NBF, &s.NAF, &s.Next, &head)
+	var left string
+	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &left, &s.NBF, &s.NAF, &s.Next, &head)
 	copy(s.SID[:], sid)
 	copy(s.Chan[:], c)
 	copy(s.Head[:], head)
 	s.Creds = splitDigests(creds)
+	s.Left = strings.Fields(left)
 	return s, err
 }
 
@@ -334,6 +365,17 @@ func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) error {
 // Told implements outbox.Store.
 func (o *Outbox) Told(ctx context.Context, sid [32]byte, addr string, told int) error {
 	return o.exec(ctx, `UPDATE outbox_members SET told = $1 WHERE sid = $2 AND addr = $3`, told, sid[:], addr)
+}
+
+// Expire implements outbox.Store.
+func (o *Outbox) Expire(ctx context.Context, at, forget int64) error {
+	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM outbox_waiting WHERE at < $1`, at); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`DELETE FROM outbox_messages WHERE sid IS NULL AND at < $1`, forget)
+		return err
+	})
 }
 
 // Retire implements outbox.Store.

@@ -19,6 +19,7 @@ CREATE TABLE outbox_sessions (
 	core      {{blob}},
 	secret    {{blob}},
 	creds     {{blob}} NOT NULL,
+	left_out  TEXT NOT NULL,
 	nbf       BIGINT NOT NULL,
 	naf       BIGINT NOT NULL,
 	next      BIGINT NOT NULL,

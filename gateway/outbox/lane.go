@@ -1,0 +1,300 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// Bounds of a lane.
+const (
+	maxFlights = 2                      // publishes of a lane at the same time; frames gather meanwhile
+	patience   = 200 * time.Millisecond // a publish slower than this does not hold the lane up
+	retryEvery = 5 * time.Second        // until waiting frames are tried again without news
+	drainRows  = 256                    // waiting frames read at once
+)
+
+// lane is one lane group of this sender: it numbers, and nothing overtakes
+// inside it. Its worker runs while there is something to do.
+type lane struct {
+	Lane
+	o      *Outbox
+	to     []string // the selection, nil for all
+	flight chan struct{}
+
+	// park keeps the order of frames that go to the store instead of the queue.
+	park sync.Mutex
+
+	mu      sync.Mutex
+	queue   []*item
+	parked  bool // older frames wait in the store
+	running bool
+	dirty   bool // recipients, record or own papers may have changed
+	open    bool // the worker has a session
+	void    bool // a member's refusal ended the session
+	retry   bool // a timer will kick
+	used    time.Time
+
+	// Owned by the worker.
+	sess   *session
+	grown  time.Time // when a larger recipient set was first seen
+	voided time.Time // when a refusal last opened a session
+}
+
+// add queues items, or stores them behind those that wait already.
+func (l *lane) add(ctx context.Context, items []*item) {
+	l.mu.Lock()
+	l.used = l.o.clock.Now()
+	if !l.parked {
+		l.queue = append(l.queue, items...)
+		l.start()
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	l.park.Lock()
+	defer l.park.Unlock()
+	l.mu.Lock()
+	if !l.parked { // drained meanwhile
+		l.queue = append(l.queue, items...)
+		l.start()
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	l.keep(ctx, items, "")
+	l.kick()
+}
+
+// evict stores everything that still waits in memory, so that callers can be
+// answered: durable, not sent yet.
+func (l *lane) evict(ctx context.Context, code string) {
+	l.park.Lock()
+	defer l.park.Unlock()
+	l.mu.Lock()
+	items := l.queue
+	l.queue = nil
+	if len(items) > 0 {
+		l.parked = true
+	}
+	l.mu.Unlock()
+	l.keep(ctx, items, code)
+}
+
+// keep writes items to the store as waiting; the caller holds park.
+func (l *lane) keep(ctx context.Context, items []*item, code string) {
+	if len(items) == 0 {
+		return
+	}
+	rows := make([]Waiting, len(items))
+	for i, it := range items {
+		rows[i] = Waiting{ID: it.id, Sum: it.sum, Frame: l.o.local.seal(it.id[:], it.frame.Append(nil)), At: it.frame.At}
+	}
+	err := l.o.store.Wait(context.WithoutCancel(ctx), l.Lane, code, rows)
+	for _, it := range items {
+		if err != nil {
+			it.finish(failed, problem.From(err))
+		} else {
+			it.finish(waiting, nil)
+		}
+	}
+}
+
+// fit returns how many items fit into one envelope.
+func (o *Outbox) fit(items []*item) int {
+	var load envelope.Load
+	for i, it := range items {
+		if !load.Add(&it.frame, o.net.Wire) {
+			return i
+		}
+	}
+	return len(items)
+}
+
+// start runs the worker; the caller holds mu.
+func (l *lane) start() {
+	if !l.running && l.o.spawn(func(ctx context.Context) { l.work(ctx) }) {
+		l.running = true
+	}
+}
+
+// kick makes the worker look again.
+func (l *lane) kick() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.start()
+}
+
+// work seals and commits until nothing is left, or nothing can be done.
+func (l *lane) work(ctx context.Context) {
+	for {
+		l.mu.Lock()
+		idle := len(l.queue) == 0 && !l.parked
+		if idle || ctx.Err() != nil {
+			l.running = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		if err := l.step(ctx); err != nil {
+			l.stall(ctx, err)
+			return
+		}
+	}
+}
+
+// step sends one envelope, or brings the session up to date.
+func (l *lane) step(ctx context.Context) error {
+	if err := l.ready(ctx); err != nil {
+		return err
+	}
+	if wait, full := l.o.budget.pause(l.sess.deliveries); wait > 0 {
+		return paced{wait, full}
+	}
+	free := l.slot(ctx)
+	items, err := l.take(ctx)
+	if err != nil || len(items) == 0 {
+		if free {
+			<-l.flight
+		}
+		return err
+	}
+	return l.ship(ctx, items, free)
+}
+
+// slot waits until fewer than maxFlights publishes are under way, so that
+// frames gather; but not for a broker that does not answer.
+func (l *lane) slot(ctx context.Context) bool {
+	select {
+	case l.flight <- struct{}{}:
+		return true
+	default:
+	}
+	timer := l.o.clock.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case l.flight <- struct{}{}:
+		return true
+	case <-timer.Chan():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// take returns the next frames: those that wait in the store first.
+func (l *lane) take(ctx context.Context) ([]*item, error) {
+	l.mu.Lock()
+	parked := l.parked
+	l.mu.Unlock()
+	if parked {
+		items, err := l.unpark(ctx)
+		if err != nil || len(items) > 0 {
+			return items, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.o.fit(l.queue)
+	items := l.queue[:n:n]
+	l.queue = l.queue[n:]
+	if len(l.queue) == 0 {
+		l.queue = nil
+	}
+	return items, nil
+}
+
+// unpark reads frames that wait in the store; none ends the parking.
+func (l *lane) unpark(ctx context.Context) ([]*item, error) {
+	l.park.Lock()
+	defer l.park.Unlock()
+	rows, err := l.o.store.Waiting(ctx, l.Lane, drainRows)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		l.mu.Lock()
+		l.parked = false
+		l.mu.Unlock()
+		return nil, nil
+	}
+	items := make([]*item, 0, len(rows))
+	for i := range rows {
+		w := &rows[i]
+		raw, err := l.o.local.open(w.ID[:], w.Frame)
+		if err != nil {
+			return nil, err
+		}
+		frame, err := envelope.ParseFrame(raw)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, &item{id: w.ID, sum: w.Sum, frame: *frame, moved: true})
+	}
+	return items[:l.o.fit(items)], nil
+}
+
+// stall stores what waits in memory, tells why, and arranges another try.
+func (l *lane) stall(ctx context.Context, err error) {
+	code := problem.CodeOf(err)
+	delay := retryEvery
+	var p paced
+	if errors.As(err, &p) {
+		delay = p.wait
+	}
+	if ctx.Err() == nil && p.wait == 0 && !errors.Is(err, errLater) {
+		l.o.log.Info("messages wait", "channel", l.Channel, "topic", l.Topic, "code", code, "err", err)
+	}
+	l.evict(ctx, code)
+	if ctx.Err() == nil {
+		if err := l.o.store.Blame(ctx, l.Lane, code); err != nil {
+			l.o.log.Error("outbox write failed", "err", err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = false
+	if l.retry || !l.parked {
+		return
+	}
+	l.retry = true
+	l.o.spawn(func(ctx context.Context) {
+		timer := l.o.clock.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.Chan():
+		case <-ctx.Done():
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.retry = false
+		l.start()
+	})
+}
+
+// paced holds a lane back whose recipient's mailbox has taken more than half
+// of what the network lets one sender store there.
+type paced struct {
+	wait time.Duration
+	full bool
+}
+
+// Error implements error.
+func (p paced) Error() string { return "the recipient's mailbox takes no more at present" }
+
+// ErrorCode returns the stable code.
+func (p paced) ErrorCode() string { return string(envelope.OutboxFull) }
+
+// disturb says that what the session rests on may have changed, and tries
+// again what waits.
+func (l *lane) disturb() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dirty = true
+	if l.parked {
+		l.start()
+	}
+}

@@ -1,0 +1,165 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+
+	"github.com/digital-spine/spine/bus"
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway/trust"
+)
+
+// ask is what one recipient misses of one session.
+type ask struct {
+	sid    [32]byte
+	addr   string
+	ranges []Range
+}
+
+// maxAsks bounds the asks that wait; whoever is dropped asks again.
+const maxAsks = 1_024
+
+// errNotAdmitted says that a member may not be given the secret any more.
+var errNotAdmitted = errors.New("the channel does not admit this recipient any more")
+
+// answer queues what a receipt asks for. Silence is no ask: nothing is ever
+// sent again merely for want of a receipt.
+func (o *Outbox) answer(s *Session, m *Member) {
+	if len(m.Missing) == 0 {
+		return
+	}
+	select {
+	case o.asks <- ask{s.SID, m.Addr, m.Missing}:
+	default:
+		o.log.Debug("ask dropped, too many wait", "mailbox", m.Addr)
+	}
+}
+
+// resend answers asks until ctx ends.
+func (o *Outbox) resend(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case a := <-o.asks:
+			if err := o.sendAgain(ctx, a); err != nil && ctx.Err() == nil {
+				o.log.Info("not sent again", "mailbox", a.addr, "session", envelope.Digest(a.sid), "err", err)
+			}
+		}
+	}
+}
+
+// sendAgain publishes the same bytes once more, after a new grant where the
+// recipient has no secret.
+func (o *Outbox) sendAgain(ctx context.Context, a ask) error {
+	s, err := o.store.Session(ctx, a.sid)
+	if err != nil {
+		return err
+	}
+	if s.Secret == nil || o.now() > s.NAF+o.net.RetentionMS {
+		return nil // the recipient will say out_of_retention
+	}
+	m, err := o.store.Member(ctx, a.sid, a.addr)
+	if err != nil {
+		return err
+	}
+	for _, r := range a.ranges {
+		if r.Why == int64(envelope.WhySecret) {
+			if err := o.grantAgain(ctx, s, m); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	for _, r := range a.ranges {
+		if err := o.rangeAgain(ctx, s, m, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grantAgain makes a new box for the member's newest package: same core, same
+// secret, same prev.
+func (o *Outbox) grantAgain(ctx context.Context, s *Session, m *Member) error {
+	if !o.budget.again(s.SID, m.Addr, -1, envelope.MaxBox) {
+		return nil
+	}
+	ch, err := o.channels.Channel(s.Channel)
+	if err != nil {
+		return err
+	}
+	who, failed := o.admit(ctx, ch)
+	if _, ok := who[m.DID]; !ok {
+		return errors.Join(errNotAdmitted, failed)
+	}
+	found, err := o.instance(ctx, m)
+	if err != nil {
+		return err
+	}
+	core, err := envelope.ParseCore(s.Core)
+	if err != nil {
+		return err
+	}
+	secret, err := o.secret(s)
+	if err != nil {
+		return err
+	}
+	creds := make([]envelope.Digest, len(s.Creds))
+	for i := range creds {
+		creds[i] = s.Creds[i]
+	}
+	grant, err := o.grant(ctx, core, secret, creds, m.Prev, found.Package)
+	if err != nil {
+		return err
+	}
+	if err := o.store.Regrant(ctx, s.SID, m.Addr, found.PP, grant); err != nil {
+		return err
+	}
+	m.PP = found.PP
+	return o.post(ctx, m, [][]byte{grant})
+}
+
+// instance finds a member's instance as it is now.
+func (o *Outbox) instance(ctx context.Context, m *Member) (*trust.Member, error) {
+	list, err := o.trust.Instances(ctx, m.DID)
+	for i := range list {
+		if list[i].Addr == m.Addr && list[i].Package != nil {
+			return &list[i], nil
+		}
+	}
+	return nil, errors.Join(errNoPackage, err)
+}
+
+// rangeAgain publishes envelopes once more, within the budget.
+func (o *Outbox) rangeAgain(ctx context.Context, s *Session, m *Member, r Range) error {
+	for seq := max(r.A, 0); seq <= min(r.B, s.Next-1); {
+		list, err := o.store.Envelopes(ctx, s.SID, seq, min(r.B, s.Next-1), pumpMember)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		seq = list[len(list)-1].Seq + 1
+		var wires [][]byte
+		for i := range list {
+			if b := list[i].Bytes; b != nil && o.budget.again(s.SID, m.Addr, list[i].Seq, len(b)) {
+				wires = append(wires, b)
+			}
+		}
+		if err := o.post(ctx, m, wires); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// post publishes to one member without moving its cursor.
+func (o *Outbox) post(ctx context.Context, m *Member, wires [][]byte) error {
+	if len(wires) == 0 {
+		return nil
+	}
+	msgs := make([]bus.Msg, len(wires))
+	for i, b := range wires {
+		msgs[i] = bus.Msg{Subject: bus.Subject(m.PP, m.Addr, o.self.Addr()), Data: b}
+	}
+	return errors.Join(o.pub.bus.Publish(ctx, msgs)...)
+}

@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway"
+)
+
+// unconfirmedAfter is how long a recipient may stay silent before the sender is
+// told.
+const unconfirmedAfter = 15 * time.Minute
+
+// gone reports whether the member has refused the session as a whole.
+func (m *Member) gone() bool {
+	for _, r := range m.Refused {
+		if r.A == 0 && r.B == envelope.MaxEnvelopes-1 && r.Frame < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict returns the code under which frame idx of envelope seq was refused,
+// "" when it was not.
+func (m *Member) verdict(seq int64, idx int) string {
+	for _, r := range m.Refused {
+		if r.A <= seq && seq <= r.B && (r.Frame < 0 || r.Frame == int64(idx)) {
+			return r.Code
+		}
+	}
+	return ""
+}
+
+// holds reports whether the member's receipts cover envelope seq.
+func (m *Member) holds(seq int64) bool {
+	if seq > m.Upto {
+		return false
+	}
+	for _, r := range m.Missing {
+		if r.A <= seq && seq <= r.B {
+			return false
+		}
+	}
+	return true
+}
+
+// done returns the number below which every member that has not refused the
+// session holds everything, so that the bytes may go.
+func done(members []Member, next int64) int64 {
+	for i := range members {
+		m := &members[i]
+		if m.gone() {
+			continue
+		}
+		next = min(next, m.Upto+1)
+		for _, r := range m.Missing {
+			next = min(next, r.A)
+		}
+	}
+	return next
+}
+
+// Status implements gateway.Sender.
+func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus, error) {
+	raw, err := gateway.ParseID(id)
+	if err != nil {
+		return nil, gateway.MessageUnknown(id)
+	}
+	m, err := o.store.Message(ctx, raw)
+	if errors.Is(err, ErrNoRow) {
+		return nil, gateway.MessageUnknown(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := o.now()
+	st := &gateway.MessageStatus{ID: id, Channel: m.Channel, At: m.At, State: gateway.StateWaiting, Code: m.Code, Recipients: []gateway.Recipient{}}
+	if !m.Sealed {
+		if now > m.At+o.net.RetentionMS {
+			st.State = gateway.StateUndelivered
+		}
+		return st, nil
+	}
+	s, err := o.store.Session(ctx, m.SID)
+	if err != nil {
+		return nil, err
+	}
+	members, err := o.store.Members(ctx, m.SID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range members {
+		state, code := o.state(&members[i], s, m, now)
+		st.Recipients = append(st.Recipients, gateway.Recipient{DID: members[i].DID, Inst: members[i].Inst, State: state, Code: code})
+	}
+	st.State, st.Code = least(st.Recipients)
+	for _, did := range s.Left {
+		st.Recipients = append(st.Recipients, gateway.Recipient{DID: did, State: gateway.StateUndelivered, Code: string(envelope.BadPackage)})
+	}
+	return st, nil
+}
+
+// state is what is known about one recipient of a message.
+func (o *Outbox) state(m *Member, s *Session, msg *Message, now int64) (gateway.State, string) {
+	if code := m.verdict(msg.Seq, msg.Idx); code != "" {
+		return gateway.StateRefused, code
+	}
+	switch {
+	case m.holds(msg.Seq):
+		return gateway.StateDelivered, ""
+	case now > s.NAF+o.net.RetentionMS:
+		return gateway.StateUndelivered, ""
+	case now-msg.At > unconfirmedAfter.Milliseconds():
+		return gateway.StateUnconfirmed, ""
+	case o.pub.at(m, msg.Seq):
+		return gateway.StateAccepted, ""
+	}
+	return gateway.StateWaiting, ""
+}
+
+// rank orders states from the least advanced.
+var rank = map[gateway.State]int{gateway.StateWaiting: 0, gateway.StateUndelivered: 1, gateway.StateUnconfirmed: 2,
+	gateway.StateAccepted: 3, gateway.StateRefused: 4, gateway.StateDelivered: 5}
+
+func least(list []gateway.Recipient) (gateway.State, string) {
+	state, code := gateway.StateDelivered, ""
+	for _, r := range list {
+		if rank[r.State] < rank[state] {
+			state, code = r.State, r.Code
+		}
+	}
+	return state, code
+}
