@@ -27,7 +27,7 @@ func (b *Broker) banned(addr string, made int64) error {
 	ban, ok := b.bans[addr]
 	b.mu.Unlock()
 	now := b.now()
-	if ok && (now < ban.Until || made <= ban.Before) {
+	if ok && (now < ban.Until || made < ban.Before) {
 		return ErrBanned.WithHint("reason given: " + ban.Reason)
 	}
 	if b.meter.over(now, addr) {
@@ -52,7 +52,7 @@ func (b *Broker) Kick(ctx context.Context, did string, d time.Duration, reason s
 	}
 	for _, in := range all {
 		now := b.now()
-		ban := Ban{Addr: in.Addr, Until: now + max(0, d.Milliseconds()), Before: now, Reason: reason}
+		ban := Ban{Addr: in.Addr, Until: now + max(0, d.Milliseconds()), Before: now + 1, Reason: reason}
 		if err := b.Store.Ban(ctx, ban); err != nil {
 			return closed, err
 		}
