@@ -1,9 +1,11 @@
 package ens
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/adraffy/go-ens-normalize/ensip15"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -35,7 +37,7 @@ func Warm() { go normalizer() }
 // MaxName bytes or with an empty label is refused.
 func Normalize(name string) (string, error) {
 	if name == "" {
-		return "", ErrName.Wrap(fmt.Errorf("it is empty"))
+		return "", ErrName.Wrap(errors.New("it is empty"))
 	}
 	if len(name) > MaxName {
 		return "", ErrName.Wrap(fmt.Errorf("longer than %d bytes", MaxName))
@@ -43,12 +45,23 @@ func Normalize(name string) (string, error) {
 	if plain(name) {
 		return name, nil
 	}
+	out, err := ENSIP15(name)
+	if err == nil && len(out) > MaxName {
+		return "", ErrName.Wrap(fmt.Errorf("longer than %d bytes", MaxName))
+	}
+	return out, err
+}
+
+// ENSIP15 normalises to the letter of the standard, which knows no greatest
+// length and lets the empty name pass. It is for tools; names that are stored
+// or looked up go through Normalize.
+func ENSIP15(name string) (string, error) {
+	if !utf8.ValidString(name) {
+		return "", ErrName.Wrap(errors.New("not valid UTF-8"))
+	}
 	out, err := normalizer().Normalize(name)
 	if err != nil {
 		return "", ErrName.Wrap(err)
-	}
-	if len(out) > MaxName {
-		return "", ErrName.Wrap(fmt.Errorf("longer than %d bytes", MaxName))
 	}
 	return out, nil
 }
@@ -114,12 +127,12 @@ func ParseRole(name string) (role, namespace string, err error) {
 		return "", "", err
 	}
 	if normal != name {
-		return "", "", ErrName.Wrap(fmt.Errorf("not normalised"))
+		return "", "", ErrName.Wrap(errors.New("not normalised"))
 	}
 	role, rest := Split(name)
 	namespace, ok := strings.CutPrefix(rest, labelRoles+".")
 	if !ok || role == "" || namespace == "" || role == labelRoles || role == labelApps {
-		return "", "", ErrName.Wrap(fmt.Errorf("a role is <role>.roles.<namespace>"))
+		return "", "", ErrName.Wrap(errors.New("a role is <role>.roles.<namespace>"))
 	}
 	return role, namespace, nil
 }

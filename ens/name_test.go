@@ -2,6 +2,10 @@ package ens_test
 
 import (
 	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/digital-spine/spine/ens"
+	"github.com/digital-spine/spine/internal/testkit"
 )
 
 func TestHashes(t *testing.T) {
@@ -58,6 +63,41 @@ func TestNormalize(t *testing.T) {
 			t.Errorf("%q was accepted as %q", in, got)
 		}
 	}
+}
+
+// TestVectors runs the validation tests of the standard that come with the
+// library whose tables we use.
+func TestVectors(t *testing.T) {
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/adraffy/go-ens-normalize").Output()
+	if err != nil {
+		testkit.Skip(t, "the library's sources are not at hand: "+err.Error())
+	}
+	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "ensip15", "tests.json"))
+	if err != nil {
+		testkit.Skip(t, "the library's vectors are not at hand: "+err.Error())
+	}
+	var vectors []struct {
+		Name, Norm string
+		Error      bool
+	}
+	if err := json.Unmarshal(b, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors[1:] { // the first says how the file was made
+		want := v.Norm
+		if want == "" {
+			want = v.Name
+		}
+		got, err := ens.ENSIP15(v.Name)
+		if (err != nil) != v.Error || err == nil && got != want {
+			t.Errorf("%q: %q, %v", v.Name, got, err)
+		}
+		short, err := ens.Normalize(v.Name)
+		if refused := v.Error || v.Name == "" || len(v.Name) > ens.MaxName; (err != nil) != refused || err == nil && short != want {
+			t.Errorf("%q: %q, %v", v.Name, short, err)
+		}
+	}
+	t.Logf("%d vectors", len(vectors)-1)
 }
 
 func TestParseRole(t *testing.T) {

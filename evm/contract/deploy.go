@@ -20,7 +20,7 @@ const GasSetRecord = 200_000
 
 // Deploy puts the four contracts on the chain, sent and paid by t, and creates
 // the names ewc and iam.ewc. root then owns both and the root of all names.
-// Two calls make two sets of contracts; Deployed tells whether one is there.
+// Two calls make two sets of contracts; see Ensure.
 func Deploy(ctx context.Context, t *evm.Transactor, root common.Address) (Addresses, error) {
 	create := func(hex string, args []byte) evm.Call {
 		return evm.Call{Data: append(common.FromHex(hex), args...)}
@@ -90,6 +90,17 @@ func createRoots(ctx context.Context, t *evm.Transactor, a Addresses, root commo
 		return fmt.Errorf("contract: handing the root names over: %w", err)
 	}
 	return nil
+}
+
+// Ensure returns the known contracts when they are on the chain, else deploys
+// a set. It reports whether it did.
+func Ensure(ctx context.Context, t *evm.Transactor, root common.Address, known Addresses) (Addresses, bool, error) {
+	there, err := Deployed(ctx, t.Client(), known)
+	if err != nil || there {
+		return known, false, err
+	}
+	a, err := Deploy(ctx, t, root)
+	return a, err == nil, err
 }
 
 // Deployed reports whether code stands at all four addresses.

@@ -144,7 +144,7 @@ func TestRestartKeepsChainKeyAndAddress(t *testing.T) {
 	if err != nil || got.BlockHash != r.BlockHash {
 		t.Errorf("receipt %v, %v", got, err)
 	}
-	info, err := os.Stat(filepath.Join(dir, "chain.json"))
+	info, err := os.Stat(filepath.Join(dir, devchain.FaucetFile))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key file: %v, %v", info.Mode(), err)
 	}

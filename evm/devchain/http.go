@@ -18,6 +18,8 @@ import (
 	"github.com/ethereum/go-ethereum/eth/filters"
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/digital-spine/spine/internal/config"
 )
 
 const (
@@ -57,7 +59,7 @@ func listen(ctx context.Context, address, dataDir string) (net.Listener, error) 
 		return nil, fmt.Errorf("devchain: listening: %w", err)
 	}
 	if sticky != "" {
-		if err := writeFile(sticky, []byte(l.Addr().String())); err != nil {
+		if err := config.WriteFile(sticky, []byte(l.Addr().String()), 0o600); err != nil {
 			return nil, fmt.Errorf("devchain: noting the address: %w", errors.Join(err, l.Close()))
 		}
 	}
