@@ -95,6 +95,9 @@ func (l *lane) keep(ctx context.Context, items []*item, code string) {
 		rows[i] = Waiting{ID: it.id, Sum: it.sum, Frame: l.o.local.seal(it.id[:], it.frame.Append(nil)), At: it.frame.At}
 	}
 	err := l.o.store.Wait(context.WithoutCancel(ctx), l.Lane, code, rows)
+	if err == nil {
+		l.o.usage.waiting.Add(int64(len(rows)))
+	}
 	for _, it := range items {
 		if err != nil {
 			it.finish(failed, problem.From(err))
@@ -234,7 +237,7 @@ func (l *lane) unpark(ctx context.Context) ([]*item, error) {
 		}
 		items = append(items, &item{id: w.ID, sum: w.Sum, frame: *frame, moved: true})
 	}
-	return items[:l.o.fit(items)], nil
+	return items[:max(1, l.o.fit(items))], nil
 }
 
 // stall stores what waits in memory, tells why, and arranges another try.

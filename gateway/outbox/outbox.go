@@ -26,6 +26,7 @@ type Trust interface {
 	Instances(ctx context.Context, did string) ([]trust.Member, error)
 	Certificate(ctx context.Context, digest envelope.Digest) (*envelope.Certificate, error)
 	Named(did string, inst uint64, pkg envelope.Digest, gen uint64)
+	Keep(ctx context.Context, did string, inst uint64) error
 	OnChange(func(trust.Change))
 }
 

@@ -60,9 +60,11 @@ func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error 
 		return errReceipt
 	}
 	o.trust.Named(cert.DID, cert.Inst, r.Package, 0)
-	if err := o.store.Receipt(ctx, change); err != nil {
+	freed, err := o.store.Receipt(ctx, change)
+	if err != nil {
 		return err
 	}
+	o.usage.bytes.Add(-freed)
 	for _, act := range after {
 		act()
 	}
@@ -119,7 +121,8 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 			members[i] = fresh
 		}
 	}
-	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing, Done: done(members, s.Next)})
+	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing,
+		From: s.Done, Done: max(s.Done, done(members, s.Next))})
 	return func() {
 		if ended {
 			o.void(s)

@@ -60,6 +60,9 @@ func (l *lane) ready(ctx context.Context) error {
 	}
 	if s != nil && !void && l.fresh(s, now) && l.serves(s, p, now) {
 		s.looked = now
+		l.mu.Lock()
+		l.open = true
+		l.mu.Unlock()
 		return nil
 	}
 	if void && !l.voided.IsZero() && now.Sub(l.voided) < time.Minute {
@@ -141,6 +144,9 @@ func (l *lane) openSession(ctx context.Context, p *plan, void bool) error {
 		topic: p.topic, head: core.Session(), looked: o.clock.Now(), members: make([]Member, len(p.members))}
 	for i := range p.members {
 		m := &p.members[i]
+		if err := o.trust.Keep(ctx, m.DID, m.Inst); err != nil {
+			return err
+		}
 		s.members[i] = Member{SID: core.Session(), Addr: m.Addr, DID: m.DID, Inst: m.Inst, PP: m.PP, Upto: -1}
 		if e, ok := last[m.Addr]; ok {
 			s.members[i].Prev = &e
@@ -277,12 +283,16 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		o.pub.leave(wires)
 		return nil
 	}
+	started := make(chan struct{})
 	if !o.spawn(func(ctx context.Context) {
 		defer landed()
+		close(started)
 		o.pub.send(ctx, wires)
 	}) {
 		landed()
+		return nil
 	}
+	<-started // so that a lane's publishes are called in their order
 	return nil
 }
 

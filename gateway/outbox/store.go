@@ -58,8 +58,8 @@ type Store interface {
 	// PeerAt returns the time of the newest receipt of a peer, 0 for none.
 	PeerAt(ctx context.Context, addr string) (int64, error)
 	// Receipt stores what a receipt changed, and drops the bytes of envelopes
-	// below each Done.
-	Receipt(ctx context.Context, r *ReceiptChange) error
+	// below each Done. It returns the number of bytes dropped.
+	Receipt(ctx context.Context, r *ReceiptChange) (freed int64, err error)
 	// Told notes that unconfirmed (1) or undelivered (2) was reported.
 	Told(ctx context.Context, sid [32]byte, addr string, told int) error
 	// Silent lists members whose receipts lag behind an envelope committed
@@ -107,6 +107,7 @@ type Session struct {
 	NAF    int64
 	Next   int64
 	Head   [32]byte
+	Done   int64 // envelopes below have no bytes any more
 }
 
 // Member is one recipient instance of a session.
@@ -201,6 +202,7 @@ type LaneChange struct {
 	Upto    int64
 	Refused []Refusal
 	Missing []Range
+	From    int64 // envelopes below had no bytes before
 	Done    int64 // envelopes below are done: their bytes may go
 }
 

@@ -73,8 +73,8 @@ func placeMessage(tx *sqlkit.Tx, c *outbox.Commit, i int) error {
 }
 
 func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) error {
-	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)`,
+	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0)`,
 		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), strings.Join(s.Left, " "), s.NBF, s.NAF, s.SID[:]); err != nil {
 		return err
 	}
@@ -184,12 +184,12 @@ func (o *Outbox) Message(ctx context.Context, id [16]byte) (*outbox.Message, err
 	return &m, nil
 }
 
-const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head`
+const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done`
 
 func scanSession(scan func(...any) error) (s outbox.Session, err error) {
 	var sid, c, creds, head []byte
 	var left string
-	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &left, &s.NBF, &s.NAF, &s.Next, &head)
+	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &left, &s.NBF, &s.NAF, &s.Next, &head, &s.Done)
 	copy(s.SID[:], sid)
 	copy(s.Chan[:], c)
 	copy(s.Head[:], head)
@@ -343,8 +343,9 @@ func (o *Outbox) PeerAt(ctx context.Context, addr string) (at int64, err error) 
 }
 
 // Receipt implements outbox.Store.
-func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) error {
-	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) (freed int64, err error) {
+	err = o.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		freed = 0
 		if _, err := tx.Exec(`INSERT INTO outbox_peers (addr, at) VALUES ($1, $2) ON CONFLICT (addr) DO UPDATE SET at = excluded.at`, r.Addr, r.At); err != nil {
 			return err
 		}
@@ -354,12 +355,31 @@ func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) error {
 				l.Upto, encodeRanges(l.Refused), encodeRanges(l.Missing), l.SID[:], r.Addr); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(`UPDATE outbox_envelopes SET bytes = NULL WHERE sid = $1 AND seq < $2 AND bytes IS NOT NULL`, l.SID[:], l.Done); err != nil {
+			if l.Done <= l.From {
+				continue
+			}
+			n, err := dropBytes(tx, l)
+			if err != nil {
 				return err
 			}
+			freed += n
 		}
 		return nil
 	})
+	return freed, err
+}
+
+// dropBytes removes the bytes of envelopes that everybody has receipted.
+func dropBytes(tx *sqlkit.Tx, l *outbox.LaneChange) (freed int64, err error) {
+	if err := tx.QueryRow(`SELECT COALESCE(SUM(LENGTH(bytes)), 0) FROM outbox_envelopes WHERE sid = $1 AND seq >= $2 AND seq < $3`,
+		l.SID[:], l.From, l.Done).Scan(&freed); err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(`UPDATE outbox_envelopes SET bytes = NULL WHERE sid = $1 AND seq >= $2 AND seq < $3`, l.SID[:], l.From, l.Done); err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(`UPDATE outbox_sessions SET done = $1 WHERE sid = $2 AND done < $3`, l.Done, l.SID[:], l.Done)
+	return freed, err
 }
 
 // Told implements outbox.Store.

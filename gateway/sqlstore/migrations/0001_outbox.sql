@@ -23,7 +23,8 @@ CREATE TABLE outbox_sessions (
 	nbf       BIGINT NOT NULL,
 	naf       BIGINT NOT NULL,
 	next      BIGINT NOT NULL,
-	head      {{blob}} NOT NULL
+	head      {{blob}} NOT NULL,
+	done      BIGINT NOT NULL
 );
 CREATE INDEX outbox_sessions_lane ON outbox_sessions (chan, topic, n);
 CREATE INDEX outbox_sessions_naf ON outbox_sessions (naf);
