@@ -29,11 +29,11 @@ func CheckJSON(doc []byte, l Limits) error {
 	if err := c.value(0); err != nil {
 		return err
 	}
-	c.space()
-	if c.i != len(doc) {
-		return c.fail("there is something after the end of the document")
-	}
-	return nil
+	return c.end()
+}
+
+func (c *checker) duplicate(at int) error {
+	return &Error{Code: CodeDuplicate, Message: fmt.Sprintf("a name is given twice in one object (at byte %d)", at), Offset: at}
 }
 
 func (c *checker) fail(message string) error {
@@ -155,7 +155,7 @@ func (c *checker) object(depth int) error {
 			name = unescape(nil, name)
 		}
 		if c.names.twice(mark, name) {
-			return &Error{Code: CodeDuplicate, Message: fmt.Sprintf("a name is given twice in one object (at byte %d)", at), Offset: at}
+			return c.duplicate(at)
 		}
 		c.space()
 		if c.i >= len(c.b) || c.b[c.i] != ':' {
