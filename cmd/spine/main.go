@@ -23,6 +23,9 @@ import (
 type cli struct {
 	JSON bool `name:"json" help:"Print results as JSON, one object on one line."`
 
+	Chain   chainCmd   `cmd:"" help:"Run the development chain, or put the contracts on any chain."`
+	DID     didCmd     `cmd:"" name:"did" help:"Look at DIDs."`
+	ENS     ensCmd     `cmd:"" name:"ens" help:"Look at names and roles."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -16,5 +16,5 @@ func TestMain(m *testing.M) {
 // TestScripts runs the transcripts of testdata/script: each reads like a
 // session at a terminal.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: scriptCmds})
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/digital-spine/spine/did/ethr"
+	"github.com/digital-spine/spine/evm"
+	"github.com/digital-spine/spine/evm/contract"
+	"github.com/digital-spine/spine/evm/devchain"
+	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+type chainCmd struct {
+	Run  chainRunCmd  `cmd:"" default:"withargs" help:"Run the development chain."`
+	Init chainInitCmd `cmd:"" help:"Deploy the contracts on any chain and write the network file."`
+}
+
+type chainRunCmd struct {
+	Config  string `help:"Configuration file (YAML)." placeholder:"FILE"`
+	Data    string `help:"Data directory, in place of the configured one." placeholder:"DIR"`
+	Listen  string `help:"Address to listen on, in place of the configured one." placeholder:"ADDR"`
+	Network string `help:"Network file to write, in place of the configured one." placeholder:"FILE"`
+	Example bool   `help:"Print a commented configuration file and end."`
+}
+
+// coin is one unit of a chain's currency in its smallest part.
+var coin = big.NewInt(1e18)
+
+// Run runs the development chain until it is told to stop. When the chain and
+// what init names are ready, it says so in <data>/ready.json.
+func (c *chainRunCmd) Run(a *app) error {
+	var cfg devchain.Config
+	if c.Example {
+		_, err := fmt.Fprint(a.stdout, config.Example("chain", &cfg))
+		return err
+	}
+	if err := config.Load("chain", c.Config, &cfg); err != nil {
+		return err
+	}
+	override(&cfg.DataDir, c.Data)
+	override(&cfg.Listen, c.Listen)
+	override(&cfg.Init.Network, c.Network)
+	cfg.Log = slog.New(slog.NewTextHandler(a.stderr, nil)).With("system", "chain")
+
+	chain, err := devchain.Start(a.ctx, cfg)
+	if errors.Is(err, devchain.ErrExcluded) {
+		return problem.New(501, "no_chain", "this binary was built without a chain").
+			WithHint("use the RPC endpoint of another chain, or build without the tag nochain")
+	}
+	if err != nil {
+		return err
+	}
+	err = serveChain(a, chain, cfg)
+	return errors.Join(err, chain.Close())
+}
+
+func serveChain(a *app, chain *devchain.Chain, cfg devchain.Config) error {
+	client, err := evm.Dial(a.ctx, chain.RPC())
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if cfg.Init.Network != "" || len(cfg.Init.Fund) > 0 {
+		t := evm.NewTransactor(client, evm.NewKeySigner(chain.Faucet()), new(big.Int).SetUint64(chain.ChainID()))
+		if err := fund(a.ctx, t, cfg.Init.Fund); err != nil {
+			return err
+		}
+		if cfg.Init.Network != "" {
+			if _, _, err := initNetwork(a.ctx, t, t.Address(), cfg.Init.Network, cfg.Init); err != nil {
+				return err
+			}
+		}
+	}
+	ready := config.Ready{System: "chain", URL: chain.RPC(), Extra: map[string]string{
+		"chainId":       strconv.FormatUint(chain.ChainID(), 10),
+		"network":       cfg.Init.Network,
+		"faucetKeyFile": filepath.Join(cfg.DataDir, devchain.FaucetFile),
+	}}
+	if err := ready.Write(cfg.DataDir); err != nil {
+		return err
+	}
+	if err := a.print(ready, "chain %d runs at %s\n", chain.ChainID(), chain.RPC()); err != nil {
+		return err
+	}
+	<-a.ctx.Done()
+	return nil
+}
+
+type chainInitCmd struct {
+	RPC     string `name:"rpc" required:"" env:"SPINE_RPC" help:"JSON-RPC endpoint of the chain." placeholder:"URL"`
+	KeyFile string `required:"" help:"File with the key that pays, in hexadecimal; the development chain's is <data>/faucet.key." placeholder:"FILE"`
+	Network string `required:"" env:"SPINE_NETWORK" help:"Network file to write or complete." placeholder:"FILE"`
+	Root    string `help:"Address or DID that will own iam.ewc; the payer by default." placeholder:"WHO"`
+	Name    string `help:"Name of the network." default:"development"`
+	Hub     string `help:"Base URL of the hub." placeholder:"URL"`
+	Broker  string `help:"Base URL of the broker." placeholder:"URL"`
+	NATS    string `name:"nats" help:"URL of the broker's NATS." placeholder:"URL"`
+}
+
+// Run deploys the contracts unless the network file names some that are
+// there, and writes the file with the URLs that were given.
+func (c *chainInitCmd) Run(a *app) error {
+	key, err := readKey(c.KeyFile)
+	if err != nil {
+		return err
+	}
+	client, err := evm.Dial(a.ctx, c.RPC)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	id, err := client.ChainID(a.ctx)
+	if err != nil {
+		return problem.New(503, "chain", "the chain does not answer").Wrap(err)
+	}
+	t := evm.NewTransactor(client, evm.NewKeySigner(key), id)
+	root := t.Address()
+	if c.Root != "" {
+		if root, err = parseAccount(c.Root); err != nil {
+			return err
+		}
+	}
+	n, made, err := initNetwork(a.ctx, t, root, c.Network, devchain.Init{Name: c.Name, Hub: c.Hub, Broker: c.Broker, NATS: c.NATS})
+	if err != nil {
+		return err
+	}
+	word := "contracts were there"
+	if made {
+		word = "contracts deployed"
+	}
+	return a.print(n, "network %s on chain %d: %s, file %s written\n", n.Name, n.ChainID, word, c.Network)
+}
+
+// initNetwork makes the network file say what is on the chain: it keeps an
+// existing file's contracts and constants, deploys where there are none, and
+// sets the URLs that are given.
+func initNetwork(ctx context.Context, t *evm.Transactor, root common.Address, file string, o devchain.Init) (n *config.Network, made bool, err error) {
+	n, err = config.LoadNetwork(file)
+	chainID := t.ChainID().Uint64()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		n = config.NewNetwork(o.Name, chainID, config.Contracts{})
+	case err != nil:
+		return nil, false, err
+	case n.ChainID != chainID:
+		return nil, false, fmt.Errorf("network file %s is of chain %d, the endpoint serves %d", file, n.ChainID, chainID)
+	}
+	before := *n
+	at, made, err := contract.Ensure(ctx, t, root, contract.Addresses(n.Contracts))
+	if err != nil {
+		return nil, false, err
+	}
+	n.Contracts = config.Contracts(at)
+	override(&n.Hub, o.Hub)
+	override(&n.Broker, o.Broker)
+	override(&n.NATS, o.NATS)
+	if *n == before {
+		return n, made, nil
+	}
+	return n, made, n.Save(file)
+}
+
+// fund gives each account one coin that has less than half of one.
+func fund(ctx context.Context, t *evm.Transactor, accounts []string) error {
+	var calls []evm.Call
+	for _, each := range accounts {
+		to, err := parseAccount(each)
+		if err != nil {
+			return err
+		}
+		has, err := t.Client().BalanceAt(ctx, to, nil)
+		if err != nil {
+			return fmt.Errorf("reading a balance: %w", err)
+		}
+		if new(big.Int).Lsh(has, 1).Cmp(coin) < 0 {
+			calls = append(calls, evm.Call{To: &to, Value: coin})
+		}
+	}
+	_, err := t.SendAll(ctx, calls)
+	return err
+}
+
+// parseAccount reads an address or a did:ethr.
+func parseAccount(s string) (common.Address, error) {
+	if strings.HasPrefix(s, "did:") {
+		normal, err := ethr.Normalize(s)
+		if err != nil {
+			return common.Address{}, err
+		}
+		id, err := ethr.Parse(normal)
+		return id.Address, err
+	}
+	if !common.IsHexAddress(s) {
+		return common.Address{}, fmt.Errorf("%q is neither an address nor a DID", s)
+	}
+	return common.HexToAddress(s), nil
+}
+
+func readKey(file string) (*ecdsa.PrivateKey, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	key, err := crypto.HexToECDSA(strings.TrimPrefix(strings.TrimSpace(string(b)), "0x"))
+	if err != nil {
+		return nil, fmt.Errorf("%s does not hold a key of 32 bytes in hexadecimal", file)
+	}
+	return key, nil
+}
+
+// override puts a given value in place of a configured one.
+func override(at *string, given string) {
+	if given != "" {
+		*at = given
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptCmds are the commands of transcripts beside those that testscript has.
+var scriptCmds = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"waitfile": waitFile,
+	"waitrpc":  waitRPC,
+	"url":      url,
+}
+
+// waitFile waits until a file is there, such as a system's ready.json.
+func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfile FILE")
+	}
+	path := ts.MkAbs(args[0])
+	end := time.Now().Add(30 * time.Second)
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s did not appear", args[0])
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// url sets a variable to the address that a ready.json names.
+func url(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: url READY-FILE VARIABLE")
+	}
+	var ready struct {
+		URL string `json:"url"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
+	ts.Setenv(args[1], ready.URL)
+}
+
+// waitRPC waits until an address takes connections.
+func waitRPC(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitrpc URL")
+	}
+	end := time.Now().Add(30 * time.Second)
+	for {
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(args[0], "http://"), time.Second)
+		if err == nil {
+			ts.Check(c.Close())
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s does not answer", args[0])
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
