@@ -26,8 +26,8 @@ import (
 
 // Bounds on what the hub may answer with; more is refused.
 const (
-	MaxCredential = 64 << 10 // bytes of one credential
-	MaxStatusList = 4 << 20  // bytes of one status list credential
+	MaxCredential = 16 << 10 // bytes of one role credential; its longest fields come to less
+	MaxStatusList = 64 << 10 // bytes of one status list credential, as vc.MaxSize
 	MaxHolders    = 100_000  // holders of one role
 	MaxEvents     = 10_000   // events of one answer of the feed
 )

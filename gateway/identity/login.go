@@ -129,8 +129,11 @@ func (s *Self) signLogin(ctx context.Context, origin, nkey string, challenge fun
 	if c == nil {
 		return nil, nil, ErrNotReady
 	}
-	_, _ = nonce, nkey
-	return nil, nil, errors.New("login structure is not there yet")
+	l, err := envelope.NewLogin(ctx, ringSigner{s.d.Keyring, c.Key}, envelope.LoginBody{Cert: c.Digest, Origin: origin, Nonce: nonce, At: s.now(), NKey: nkey})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.Raw, l.Bytes(), nil
 }
 
 // sameNetwork compares what a server told with the network file.

@@ -96,11 +96,11 @@ type Self struct {
 	pkgs     []*pkg         // newest last
 	login    *Login
 	hubUntil time.Time
-	drained  int64 // ms, when the mailbox was last found empty
-	looked   bool  // the directory was asked for papers of ours that we do not hold
-	stopped  error // ErrMismatch
+	drained  int64                    // ms, when the mailbox was last found empty
+	looked   bool                     // the directory was asked for papers of ours that we do not hold
+	stopped  error                    // ErrMismatch
 	offBy    map[string]time.Duration // servers whose clock differs from the own, and by how much
-	changed  chan struct{} // closed and replaced when login, stop or clock changes
+	changed  chan struct{}            // closed and replaced when login, stop or clock changes
 	kick     chan struct{}
 }
 

@@ -1,0 +1,170 @@
+package trust
+
+import (
+	"context"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/digital-spine/spine/gateway/hubclient"
+)
+
+// The feed of the hub.
+const (
+	feedWait  = 20 * time.Second // of one long poll
+	feedLimit = 30 * time.Second // after which it is asked anew
+	feedFirst = 200 * time.Millisecond
+	feedLast  = 5 * time.Second
+)
+
+// unusedFor is when a status list is no longer refreshed, because no verdict
+// rests on it any more.
+const unusedFor = 10 * time.Minute
+
+// Run follows the hub's feed and keeps status lists fresh, until ctx ends. The
+// chain's follower is run by whoever made it.
+func (b *Book) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { b.followFeed(ctx) })
+	wg.Go(func() { b.refreshStatuses(ctx) })
+	wg.Wait()
+	return ctx.Err()
+}
+
+// followFeed drops verdicts within moments of the hub's telling that something
+// changed. A hub that tells nothing, or lies, delays this until the refresh of
+// the status lists.
+func (b *Book) followFeed(ctx context.Context) {
+	var after uint64
+	// What was said before this gateway started is in no cache: until the end
+	// of the feed is reached, events are read and not acted on one by one.
+	behind := true
+	pause := feedFirst
+	for ctx.Err() == nil {
+		wait := feedWait
+		if behind {
+			wait = 0
+		}
+		events, next, err := b.feed(ctx, after, wait)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			b.d.Log.Warn("the hub's feed does not answer", "error", err, "again", pause)
+			select {
+			case <-b.d.Clock.After(pause):
+			case <-ctx.Done():
+			}
+			pause = min(pause*2, feedLast)
+			continue
+		}
+		pause = feedFirst
+		switch {
+		case next < after:
+			b.d.Log.Warn("the hub's feed went back: everything is judged again", "after", after, "next", next)
+			b.everythingChanged()
+			after, behind = next, true
+			continue
+		case behind && len(events) == 0:
+			behind = false
+			b.everythingChanged() // judged while behind
+		case !behind:
+			for _, e := range events {
+				b.told(ctx, e)
+			}
+		}
+		if next == after && len(events) > 0 { // a hub that does not count on
+			b.pause(ctx, feedFirst)
+		}
+		after = next
+	}
+}
+
+func (b *Book) feed(ctx context.Context, after uint64, wait time.Duration) ([]hubclient.Event, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, feedLimit)
+	defer cancel()
+	return b.d.Hub.Feed(ctx, after, wait)
+}
+
+func (b *Book) pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-b.d.Clock.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// told acts on one event. An event is a hint: it makes this gateway look
+// again, it is not believed.
+func (b *Book) told(ctx context.Context, e hubclient.Event) {
+	var digest [32]byte
+	if raw, err := hex.DecodeString(e.Digest); err == nil && len(raw) == len(digest) {
+		copy(digest[:], raw)
+	}
+	if e.List != "" {
+		b.refreshStatus(ctx, e.List)
+	}
+	switch e.Type {
+	case "credential", "revocation":
+		b.credentialChanged(digest, e.Subject, e.Role)
+	case "role":
+		b.roleChanged(e.Role)
+	case "did":
+		if e.Subject != "" {
+			b.didChanged(e.Subject)
+		}
+	case "name":
+		// Names come from the chain; the hub may only hurry the look.
+		if e.Role != "" {
+			b.roleChanged(e.Role)
+		}
+	}
+}
+
+// refreshStatuses asks for the status lists that verdicts rest on, often
+// enough that a list the hub hid or the feed did not tell of is seen, and that
+// a verdict does not have to wait for the next freshness.
+func (b *Book) refreshStatuses(ctx context.Context) {
+	every := max(b.d.StatusTTL/12, 50*time.Millisecond)
+	for {
+		select {
+		case <-b.d.Clock.After(every):
+		case <-ctx.Done():
+			return
+		}
+		now := b.now()
+		var due []string
+		b.statuses.each(func(list string, p *statusProof) {
+			switch {
+			case now-p.used.Load() > unusedFor.Milliseconds():
+				b.statuses.drop(list)
+			case p.fresh.At+b.d.StatusTTL.Milliseconds()/2 <= now:
+				// Its issuer should have signed a newer one by now.
+				due = append(due, list)
+			}
+		})
+		var wg sync.WaitGroup
+		for _, list := range due {
+			wg.Go(func() { b.refreshStatus(ctx, list) })
+		}
+		wg.Wait()
+	}
+}
+
+// refreshStatus asks for a status list now, if verdicts rest on it, and drops
+// those that it ends.
+func (b *Book) refreshStatus(ctx context.Context, list string) {
+	old, had := b.statuses.last(list)
+	if !had {
+		b.statuses.drop(list) // perhaps known to be absent
+		return
+	}
+	b.statuses.expire(list, b.d.Clock.Now())
+	p, err := b.status(ctx, list)
+	if err != nil {
+		b.d.Log.Debug("a status list cannot be refreshed", "list", list, "error", err)
+		return
+	}
+	if p.fresh.ListDigest != old.fresh.ListDigest {
+		b.listChanged(p)
+	}
+}
