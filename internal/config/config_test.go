@@ -56,7 +56,7 @@ func TestExampleLoads(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	a := common.HexToAddress("0x1111111111111111111111111111111111111111")
-	n := NewNetwork("x", 1337, Contracts{a, a, a, a})
+	n := NewNetwork("x", 1337, Contracts{ENSRegistry: a, Resolver: a, DomainNotifier: a, DIDRegistry: a})
 	n.Hub = "http://127.0.0.1:80"
 	file := filepath.Join(t.TempDir(), "n.yaml")
 	if err := n.Save(file); err != nil {

@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ethereum/go-ethereum/common"
 	"gopkg.in/yaml.v3"
+
+	"github.com/digital-spine/spine/evm/contract"
 )
 
 // Defaults and bounds of a network's constants.
@@ -25,12 +26,7 @@ const (
 )
 
 // Contracts are the addresses of the four contracts a network lives on.
-type Contracts struct {
-	ENSRegistry    common.Address `json:"ensRegistryAddress" yaml:"ens_registry"`
-	Resolver       common.Address `json:"ensResolverV2Address" yaml:"resolver"`
-	DomainNotifier common.Address `json:"domainNotifierAddress" yaml:"domain_notifier"`
-	DIDRegistry    common.Address `json:"didRegistryAddress" yaml:"did_registry"`
-}
+type Contracts = contract.Addresses
 
 // Network is the public network file: the trust roots and constants that every
 // system of one network has in its configuration. A server that tells another
@@ -91,12 +87,12 @@ func (n *Network) Save(path string) error {
 
 // Validate checks shapes and bounds. URLs may be empty while a network is set up.
 func (n *Network) Validate() error {
-	zero := common.Address{}
+	if err := n.Contracts.Validate(); err != nil {
+		return err
+	}
 	switch {
 	case n.ChainID == 0:
 		return errors.New("chain_id is missing")
-	case n.Contracts.ENSRegistry == zero, n.Contracts.Resolver == zero, n.Contracts.DomainNotifier == zero, n.Contracts.DIDRegistry == zero:
-		return errors.New("contracts: an address is missing")
 	case n.Root == "":
 		return errors.New("root is missing")
 	case n.RetentionMS < 60_000:

@@ -1,0 +1,97 @@
+// Package system puts the systems of a spine together from their
+// configuration: one constructor each for chain, hub, broker and gateway. The
+// binary runs one of them in a process, the demo and the tests several; both
+// call the same constructors, and nothing here lets two systems depend on being
+// in one process.
+//
+// It holds no rules: those are in the systems' own packages.
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"path/filepath"
+
+	"github.com/jonboulle/clockwork"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/digital-spine/spine/did/ethr"
+	"github.com/digital-spine/spine/evm"
+	"github.com/digital-spine/spine/internal/config"
+)
+
+// Version is told by every server.
+const Version = "0.1.0-dev"
+
+// System is a running part of a spine: it listens once it is made, serves in
+// Run until the context ends, and writes ready.json into its data folder when
+// it can be used.
+type System interface {
+	Name() string
+	URL() string
+	Run(ctx context.Context) error
+	Close() error
+}
+
+// Base is what every constructor takes beside its configuration.
+type Base struct {
+	Log   *slog.Logger
+	Clock clockwork.Clock
+}
+
+func (b Base) withDefaults(name string) Base {
+	if b.Log == nil {
+		b.Log = slog.New(slog.DiscardHandler)
+	}
+	b.Log = b.Log.With("system", name)
+	if b.Clock == nil {
+		b.Clock = clockwork.NewRealClock()
+	}
+	return b
+}
+
+// dialChain connects to the RPC endpoint of a system's own choice and checks
+// that it is on the network's chain.
+func dialChain(ctx context.Context, rpc string, n *config.Network) (*evm.RPC, error) {
+	if rpc == "" {
+		return nil, errors.New("rpc is missing: every system reads the chain from an endpoint of its own choice")
+	}
+	c, err := evm.Dial(ctx, rpc)
+	if err != nil {
+		return nil, err
+	}
+	id, err := c.ChainID(ctx)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("ask the chain for its id: %w", err)
+	}
+	if id.Cmp(new(big.Int).SetUint64(n.ChainID)) != 0 {
+		c.Close()
+		return nil, fmt.Errorf("the endpoint is on chain %s, the network file says %d", id, n.ChainID)
+	}
+	return c, nil
+}
+
+// resolver makes the reader of DID states.
+func resolver(c evm.Client, n *config.Network, clock clockwork.Clock) *ethr.Resolver {
+	return ethr.NewResolver(c, n.Contracts.DIDRegistry, n.ChainID, clock, ethr.Options{})
+}
+
+// sticky is the file that remembers the address a system listened on.
+func sticky(data string) string { return filepath.Join(data, "listen") }
+
+// all runs functions until the first error or the end of ctx. The end of ctx
+// is no error.
+func all(ctx context.Context, fns ...func(context.Context) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for _, fn := range fns {
+		g.Go(func() error { return fn(gctx) })
+	}
+	if err := g.Wait(); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+		return err
+	}
+	return nil
+}
