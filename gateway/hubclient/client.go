@@ -28,7 +28,7 @@ import (
 const (
 	MaxCredential = 16 << 10 // bytes of one role credential; its longest fields come to less
 	MaxStatusList = 64 << 10 // bytes of one status list credential, as vc.MaxSize
-	MaxHolders    = 100_000  // holders of one role
+	MaxHolders    = 20_000   // holders of one role, or credentials of one subject
 	MaxEvents     = 10_000   // events of one answer of the feed
 )
 
@@ -186,7 +186,7 @@ func (c *Client) Holders(ctx context.Context, role string) ([]Holder, error) {
 			Credential string `json:"credential"`
 		} `json:"holders"`
 	}
-	if err := c.call(ctx, http.MethodGet, "roles/"+url.PathEscape(role)+"/holders", nil, &out); err != nil {
+	if err := c.call(ctx, http.MethodGet, "roles/"+url.PathEscape(role)+"/holders?limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Holders) > MaxHolders {
@@ -233,7 +233,7 @@ func (c *Client) CredentialsOf(ctx context.Context, subject string) ([]Credentia
 			Issuer string `json:"issuer"`
 		} `json:"credentials"`
 	}
-	if err := c.call(ctx, http.MethodGet, "credentials?subject="+url.QueryEscape(subject), nil, &out); err != nil {
+	if err := c.call(ctx, http.MethodGet, "credentials?subject="+url.QueryEscape(subject)+"&limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Credentials) > MaxHolders {
@@ -320,21 +320,33 @@ type Event struct {
 	List    string `json:"list,omitempty"`
 }
 
+// End is a number that no event reaches: Feed after it returns at once, with
+// the number of the newest event as Next.
+const End uint64 = 1 << 53
+
+// News is one answer of the feed.
+type News struct {
+	Events []Event
+	Next   uint64 // to ask from next time
+	Reset  bool   // the hub forgot events in between, or all: look everything up anew
+}
+
 // Feed returns the events after number after, waiting up to wait for the first
-// one, and the number to ask from next time.
-func (c *Client) Feed(ctx context.Context, after uint64, wait time.Duration) ([]Event, uint64, error) {
+// one.
+func (c *Client) Feed(ctx context.Context, after uint64, wait time.Duration) (*News, error) {
 	var out struct {
 		Events []Event `json:"events"`
 		Next   uint64  `json:"next"`
+		Reset  bool    `json:"reset"`
 	}
 	q := "feed?after=" + strconv.FormatUint(after, 10) + "&wait=" + url.QueryEscape(wait.String())
 	if err := c.call(ctx, http.MethodGet, q, nil, &out); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if len(out.Events) > MaxEvents {
-		return nil, 0, invalid("more events than one answer may hold")
+		return nil, invalid("more events than one answer may hold")
 	}
-	return out.Events, out.Next, nil
+	return &News{Events: out.Events, Next: out.Next, Reset: out.Reset}, nil
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

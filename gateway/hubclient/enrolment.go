@@ -8,11 +8,14 @@ import (
 
 // Enrolment is a request for a role and what became of it.
 type Enrolment struct {
-	ID      string `json:"id"`
-	Role    string `json:"role"`
-	Subject string `json:"subject"`
-	Status  string `json:"status"`           // requested, issued, rejected
-	Digest  string `json:"digest,omitempty"` // of the credential, once issued
+	ID        string `json:"id"`
+	Role      string `json:"role"`
+	Subject   string `json:"subject"`
+	Status    string `json:"status"`            // requested, issued, rejected
+	Digest    string `json:"digest,omitempty"`  // of the credential, once issued
+	Reason    string `json:"reason,omitempty"`  // given with a rejection
+	Requested int64  `json:"requested"`         // ms
+	Decided   int64  `json:"decided,omitempty"` // ms
 }
 
 // RequestEnrolment asks for a role for this gateway's own DID.

@@ -94,6 +94,7 @@ func (s *Self) loginBroker(ctx context.Context) error {
 		PP: got.NATS.PP, Addr: s.addr, Network: got.Network, Expires: got.Expires,
 		NATSToken: s.natsToken, NKey: nkey, Sign: s.user.Sign, token: got.NATS.Token,
 	}
+	s.brokerUntil = got.Expires
 	s.tell()
 	return nil
 }

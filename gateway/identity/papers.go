@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/brokerclient"
@@ -111,6 +112,8 @@ func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) err
 	}
 	s.mu.Lock()
 	s.certs = append(s.certs, &certificate{row, paper})
+	// Servers end the logins of certificates that a higher floor voids.
+	s.brokerUntil, s.hubUntil = time.Time{}, time.Time{}
 	s.mu.Unlock()
 	s.d.Log.Info("instance certificate made", "certificate", row.Digest, "floor", floor)
 	return nil

@@ -56,9 +56,7 @@ func (s *Self) Run(ctx context.Context) error {
 // Refresh makes Run look at once: after the data plane refused a token.
 func (s *Self) Refresh() {
 	s.mu.Lock()
-	if s.login != nil {
-		s.login.Expires = time.Time{}
-	}
+	s.brokerUntil, s.hubUntil = time.Time{}, time.Time{}
 	s.mu.Unlock()
 	s.wake()
 }
@@ -80,15 +78,15 @@ func (s *Self) step(ctx context.Context) error {
 		return err
 	}
 	var errs error
-	if s.due(s.brokerUntil()) {
+	s.mu.Lock()
+	brokerUntil, hubUntil := s.brokerUntil, s.hubUntil
+	s.mu.Unlock()
+	if s.due(brokerUntil) {
 		errs = errors.Join(errs, s.call(ctx, s.loginBroker))
 	}
 	// The directory may want the bearer, so papers go there after the login;
 	// the login itself carries the certificate.
 	errs = errors.Join(errs, s.call(ctx, s.publish))
-	s.mu.Lock()
-	hubUntil := s.hubUntil
-	s.mu.Unlock()
 	if s.due(hubUntil) {
 		errs = errors.Join(errs, s.call(ctx, s.loginHub))
 	}
@@ -109,15 +107,6 @@ func (s *Self) call(ctx context.Context, fn func(context.Context) error) error {
 // half of ten minutes, or the last third of a shorter one.
 func (s *Self) due(until time.Time) bool {
 	return until.Sub(s.d.Clock.Now()) < 5*time.Minute
-}
-
-func (s *Self) brokerUntil() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.login == nil {
-		return time.Time{}
-	}
-	return s.login.Expires
 }
 
 func (s *Self) off() bool {

@@ -91,17 +91,18 @@ type Self struct {
 	address common.Address
 	user    nkeys.KeyPair // NATS user key of this process
 
-	mu       sync.Mutex
-	certs    []*certificate // newest last
-	pkgs     []*pkg         // newest last
-	login    *Login
-	hubUntil time.Time
-	drained  int64                    // ms, when the mailbox was last found empty
-	looked   bool                     // the directory was asked for papers of ours that we do not hold
-	stopped  error                    // ErrMismatch
-	offBy    map[string]time.Duration // servers whose clock differs from the own, and by how much
-	changed  chan struct{}            // closed and replaced when login, stop or clock changes
-	kick     chan struct{}
+	mu          sync.Mutex
+	certs       []*certificate // newest last
+	pkgs        []*pkg         // newest last
+	login       *Login
+	brokerUntil time.Time // when the logins end; zero: log in at once
+	hubUntil    time.Time
+	drained     int64                    // ms, when the mailbox was last found empty
+	looked      bool                     // the directory was asked for papers of ours that we do not hold
+	stopped     error                    // ErrMismatch
+	offBy       map[string]time.Duration // servers whose clock differs from the own, and by how much
+	changed     chan struct{}            // closed and replaced when login, stop or clock changes
+	kick        chan struct{}
 }
 
 // New loads this gateway's papers, making the DID's key when the keyring has

@@ -46,7 +46,7 @@ type Hub interface {
 	Credential(ctx context.Context, digest [32]byte) ([]byte, error)
 	CredentialsOf(ctx context.Context, subject string) ([]hubclient.Credential, error)
 	Status(ctx context.Context, list string) (*hubclient.Status, error)
-	Feed(ctx context.Context, after uint64, wait time.Duration) ([]hubclient.Event, uint64, error)
+	Feed(ctx context.Context, after uint64, wait time.Duration) (*hubclient.News, error)
 }
 
 // DIDs is what the book asks of the chain about DIDs; did/ethr.Resolver is one.

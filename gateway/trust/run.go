@@ -33,54 +33,47 @@ func (b *Book) Run(ctx context.Context) error {
 
 // followFeed drops verdicts within moments of the hub's telling that something
 // changed. A hub that tells nothing, or lies, delays this until the refresh of
-// the status lists.
+// the status lists. What was said before this gateway started is in no cache,
+// so it begins at the feed's end.
 func (b *Book) followFeed(ctx context.Context) {
-	var after uint64
-	// What was said before this gateway started is in no cache: until the end
-	// of the feed is reached, events are read and not acted on one by one.
-	behind := true
+	after, begun := hubclient.End, false
 	pause := feedFirst
 	for ctx.Err() == nil {
 		wait := feedWait
-		if behind {
+		if !begun {
 			wait = 0
 		}
-		events, next, err := b.feed(ctx, after, wait)
+		news, err := b.feed(ctx, after, wait)
 		if err != nil {
-			if ctx.Err() != nil {
-				return
+			if ctx.Err() == nil {
+				b.d.Log.Warn("the hub's feed does not answer", "error", err, "again", pause)
+				b.pause(ctx, pause)
+				pause = min(pause*2, feedLast)
 			}
-			b.d.Log.Warn("the hub's feed does not answer", "error", err, "again", pause)
-			select {
-			case <-b.d.Clock.After(pause):
-			case <-ctx.Done():
-			}
-			pause = min(pause*2, feedLast)
 			continue
 		}
 		pause = feedFirst
-		switch {
-		case next < after:
-			b.d.Log.Warn("the hub's feed went back: everything is judged again", "after", after, "next", next)
-			b.everythingChanged()
-			after, behind = next, true
-			continue
-		case behind && len(events) == 0:
-			behind = false
-			b.everythingChanged() // judged while behind
-		case !behind:
-			for _, e := range events {
-				b.told(ctx, e)
+		if !begun || news.Reset || news.Next < after {
+			if begun {
+				b.d.Log.Warn("the hub's feed was reset: everything is judged again", "after", after, "next", news.Next)
 			}
-		}
-		if next == after && len(events) > 0 { // a hub that does not count on
+			b.everythingChanged() // also what was judged before the feed's end was known
+			after, begun = news.Next, true
+			// A hub that resets at every question must not keep this busy.
 			b.pause(ctx, feedFirst)
+			continue
 		}
-		after = next
+		for _, e := range news.Events {
+			b.told(ctx, e)
+		}
+		if news.Next == after && len(news.Events) > 0 {
+			b.pause(ctx, feedFirst) // it repeats itself
+		}
+		after = news.Next
 	}
 }
 
-func (b *Book) feed(ctx context.Context, after uint64, wait time.Duration) ([]hubclient.Event, uint64, error) {
+func (b *Book) feed(ctx context.Context, after uint64, wait time.Duration) (*hubclient.News, error) {
 	ctx, cancel := context.WithTimeout(ctx, feedLimit)
 	defer cancel()
 	return b.d.Hub.Feed(ctx, after, wait)
@@ -113,10 +106,7 @@ func (b *Book) told(ctx context.Context, e hubclient.Event) {
 			b.didChanged(e.Subject)
 		}
 	case "name":
-		// Names come from the chain; the hub may only hurry the look.
-		if e.Role != "" {
-			b.roleChanged(e.Role)
-		}
+		b.namespaceChanged(e.Subject)
 	}
 }
 
