@@ -1,0 +1,117 @@
+package envelope
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+// Each target feeds a decoder of bytes from outside. Whatever it accepts must
+// be the encoding of what it read, must be canonical CBOR to the library too,
+// and must print.
+
+type coded interface{ Bytes() []byte }
+
+func fuzz[T coded](f *testing.F, name string, parse func([]byte) (T, error)) {
+	structures := newMarket(f).structures(f)
+	f.Add(structures[name])
+	f.Add(structures[name][:len(structures[name])/2])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := parse(b)
+		if err != nil {
+			if CodeOf(err).Info() == nil {
+				t.Fatalf("error without a code of the list: %v", err)
+			}
+			return
+		}
+		if !bytes.Equal(v.Bytes(), b) {
+			t.Fatalf("%x was read, but is written %x", b, v.Bytes())
+		}
+		checkOracle(t, b)
+		if _, err := Inspect(b); err != nil {
+			t.Fatalf("accepted, but not inspected: %v", err)
+		}
+	})
+}
+
+func FuzzParseCertificate(f *testing.F) { fuzz(f, "certificate", ParseCertificate) }
+func FuzzParsePackage(f *testing.F)     { fuzz(f, "package", ParsePackage) }
+func FuzzParseTopic(f *testing.F)       { fuzz(f, "topic", ParseTopic) }
+func FuzzParseSchema(f *testing.F)      { fuzz(f, "schema", ParseSchema) }
+func FuzzParseCore(f *testing.F)        { fuzz(f, "core", ParseCore) }
+func FuzzParseGrant(f *testing.F)       { fuzz(f, "grant", ParseGrant) }
+func FuzzParseBoxText(f *testing.F)     { fuzz(f, "boxtext", ParseBoxText) }
+func FuzzParseEnvelope(f *testing.F)    { fuzz(f, "envelope", ParseEnvelope) }
+func FuzzParseReceipt(f *testing.F)     { fuzz(f, "receipt", ParseReceipt) }
+func FuzzParseLogin(f *testing.F)       { fuzz(f, "login", ParseLogin) }
+func FuzzParseStatus(f *testing.F)      { fuzz(f, "status", ParseStatus) }
+
+type appended struct{ append func([]byte) []byte }
+
+func (a appended) Bytes() []byte { return a.append(nil) }
+
+func FuzzParseHeader(f *testing.F) {
+	fuzz(f, "header", func(b []byte) (appended, error) {
+		h, err := ParseHeader(b)
+		if err != nil {
+			return appended{}, err
+		}
+		return appended{h.append}, nil
+	})
+}
+
+func FuzzParseFrame(f *testing.F) {
+	fuzz(f, "frame", func(b []byte) (appended, error) {
+		frame, err := ParseFrame(b)
+		if err != nil {
+			return appended{}, err
+		}
+		if frame.Size() != len(b) {
+			return appended{}, errors.New("size is not the length")
+		}
+		return appended{frame.Append}, nil
+	})
+}
+
+// FuzzFrames reads plaintexts: what is accepted is packed to the same bytes.
+func FuzzFrames(f *testing.F) {
+	m := newMarket(f)
+	for _, n := range []int{1, 3} {
+		plain, _, err := pack(m.frames(n, []byte("{}")))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(plain)
+	}
+	f.Fuzz(func(t *testing.T, plain []byte) {
+		frames, _, err := unpack(plain)
+		if err != nil {
+			wantCode(t, err, BadFrames)
+			return
+		}
+		again, _, err := pack(frames)
+		if err != nil || !bytes.Equal(again, plain) {
+			t.Fatalf("packed again differently: %v", err)
+		}
+	})
+}
+
+func FuzzInspect(f *testing.F) {
+	for _, b := range newMarket(f).structures(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := Inspect(b); err != nil && CodeOf(err).Info() == nil {
+			t.Fatalf("error without a code of the list: %v", err)
+		}
+	})
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, list := range []map[string]string{looseCBOR, brokenCBOR} {
+		for _, s := range list {
+			f.Add(unhexed(f, s))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { checkOracle(t, b) })
+}
