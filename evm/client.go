@@ -2,9 +2,10 @@ package evm
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/big"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/ethereum/go-ethereum"
@@ -44,13 +45,16 @@ type RPC struct {
 // Dial prepares a client for an http or https endpoint. No request is made:
 // an endpoint that is away shows at the first call.
 func Dial(ctx context.Context, rpcURL string) (*RPC, error) {
+	// The address may hold a token: it stays out of errors.
+	if u, err := url.Parse(rpcURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("evm: the RPC address is not one of http or https")
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
 	c, err := rpc.DialOptions(ctx, rpcURL,
 		rpc.WithHTTPClient(&http.Client{Timeout: callTimeout, Transport: transport}))
 	if err != nil {
-		// The URL may hold a token: it stays out of the error.
-		return nil, fmt.Errorf("evm: the RPC address is not usable: %T", err)
+		return nil, errors.New("evm: the RPC address is not usable")
 	}
 	return &RPC{Client: ethclient.NewClient(c), url: rpcURL}, nil
 }

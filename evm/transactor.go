@@ -28,9 +28,10 @@ const (
 
 // maxNonceRetries is how often a transaction that the pool refuses for its
 // nonce is signed again with a nonce read from the chain.
-const maxNonceRetries = 3
+const maxNonceRetries = 10
 
-// ErrReverted says that a transaction was taken into a block and reverted.
+// ErrReverted says that a contract refused a transaction: at the estimate, when
+// nothing was sent, or in the block that took it.
 var ErrReverted = errors.New("evm: transaction reverted")
 
 // Call is one transaction to send: to nil makes a contract, Gas 0 estimates.
@@ -115,6 +116,9 @@ func (t *Transactor) submit(ctx context.Context, c *Call) (common.Hash, error) {
 			From: t.signer.Address(), To: c.To, Data: c.Data, Value: c.Value,
 		})
 		if err != nil {
+			if mentions(err, "revert") {
+				return common.Hash{}, fmt.Errorf("%w: %w", ErrReverted, err)
+			}
 			return common.Hash{}, fmt.Errorf("evm: estimating gas: %w", err)
 		}
 		gas = estimate + estimate*gasMargin/100
@@ -135,10 +139,10 @@ func (t *Transactor) submit(ctx context.Context, c *Call) (common.Hash, error) {
 		}
 		err = t.client.SendTransaction(ctx, tx)
 		switch {
-		case err == nil || mentions(err, "already known"):
+		case err == nil:
 			t.nonce++
 			return tx.Hash(), nil
-		case mentions(err, "nonce too low", "nonce too high", "replacement transaction underpriced", "invalid nonce") && try < maxNonceRetries:
+		case numbered(err) && try < maxNonceRetries:
 			t.known = false
 		default:
 			// Whether it arrived is unknown: the next one asks the chain.
@@ -219,6 +223,13 @@ func (t *Transactor) wait(ctx context.Context, hash common.Hash) (*types.Receipt
 		timer.Reset(pause)
 		pause = min(pause*2, pollLast)
 	}
+}
+
+// numbered reports whether a pool refused a transaction for its nonce: another
+// process that sends for the account was faster. "already known" belongs here,
+// since it may be the other's transaction of the same content.
+func numbered(err error) bool {
+	return mentions(err, "already known", "nonce too low", "nonce too high", "replacement transaction underpriced", "invalid nonce")
 }
 
 func mentions(err error, words ...string) bool {
