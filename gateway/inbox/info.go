@@ -10,6 +10,7 @@ type SessionInfo struct {
 	Topic   string   `cbor:"4,keyasint"`
 	Version string   `cbor:"5,keyasint"`           // of the topic record
 	Roles   []string `cbor:"6,keyasint,omitempty"` // verified, fully qualified
+	Key     []byte   `cbor:"7,keyasint"`           // the sender's Ed25519 key, of the core's certificate
 }
 
 // Encode returns the stored form.

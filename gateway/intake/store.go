@@ -82,14 +82,24 @@ type Round struct {
 	Park     []ParkedRow
 	Unpark   []int64 // ids of ParkedRow
 	Streams  []StreamRow
-	Sealed   []inbox.KeyRow
+	Proofs   []ProofRow
 	Forget   []int64 // sessions whose rows and entries go
 }
 
 // Empty reports whether the round changes nothing.
 func (r *Round) Empty() bool {
 	return len(r.Senders)+len(r.Lanes)+len(r.Sessions)+len(r.Entries)+len(r.Release)+len(r.Refuse)+
-		len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Sealed)+len(r.Forget) == 0
+		len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Proofs)+len(r.Forget) == 0
+}
+
+// ProofRow is a second signed header for a number that is held: together with
+// the first it proves that the sender forked.
+type ProofRow struct {
+	Session int64
+	Seq     uint64
+	D       [32]byte
+	At      int64
+	Signed  []byte
 }
 
 // Release places a stored entry in the order of handing over.

@@ -86,7 +86,16 @@ func writeRound(tx *sqlkit.Tx, r *intake.Round) error {
 			return err
 		}
 	}
+	for _, x := range r.Proofs {
+		if _, err := tx.Exec(`INSERT INTO intake_proof (session, seq, d, at, signed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			x.Session, int64(x.Seq), x.D[:], x.At, x.Signed); err != nil {
+			return err
+		}
+	}
 	for _, id := range r.Forget {
+		if _, err := tx.Exec(`DELETE FROM intake_proof WHERE session = $1`, id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`DELETE FROM inbox WHERE id >= $1 AND id < $2`, id*inbox.MaxSeq, (id+1)*inbox.MaxSeq); err != nil {
 			return err
 		}

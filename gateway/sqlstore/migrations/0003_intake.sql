@@ -61,6 +61,16 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_pos ON inbox (pos) WHERE pos IS NOT NULL;
 
+-- Second signed headers for a number that is held: proof of a fork.
+CREATE TABLE intake_proof (
+  session BIGINT NOT NULL,
+  seq     BIGINT NOT NULL,
+  d       {{blob}} NOT NULL,
+  at      BIGINT NOT NULL,
+  signed  {{blob}} NOT NULL,
+  PRIMARY KEY (session, seq, d)
+);
+
 -- Wire messages that came before their session was open.
 CREATE TABLE intake_parked (
   id      {{serial}},

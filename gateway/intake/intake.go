@@ -1,0 +1,361 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway/trust"
+)
+
+// Intake is the reader of one mailbox. Its state belongs to Run's goroutine.
+type Intake struct {
+	d    Deps
+	log  *slog.Logger
+	now  func() int64 // ms
+	work int          // goroutines for the dear part of a round
+
+	r       *Round // what the round in hand changes
+	after   []func(context.Context)
+	last    Last
+	byID    map[int64]*session
+	bySID   map[envelope.Digest]*session
+	lanes   map[int64]*lane
+	dirty   []*session
+	lru     []int64 // session ids in the order they were loaded, for eviction
+	ids     *windows
+	roundID map[int64][]byte // ids of entries of the round in hand
+	roundD  map[int64]envelope.Digest
+	peers   *peers
+	active  map[int64]*session         // with holes, stalls or waiting grants: kept in memory
+	strange map[envelope.Digest]*named // sids seen without a session
+	parked  map[string]int64           // bytes by sender address
+	parkedN int64                      // bytes in all
+	shares  map[string]int64           // inbox bytes by sender address
+	due     map[peerKey]*dueReceipt
+	lastAt  int64 // at of the last receipt
+	streams map[string]*StreamRow
+	rewound time.Time
+
+	next                int64 // when the clock has something to do, ms; 0 never
+	parkedAt, expiredAt int64
+
+	receipts chan receiptIn
+	outgoing chan receiptOut
+	verdicts chan verdict
+	changes  chan trust.Change
+	judging  int
+	queue    []*session // waiting for a judge
+}
+
+// peerKey names a sender instance.
+type peerKey struct {
+	did  string
+	inst uint64
+}
+
+// Bounds of memory.
+const (
+	maxLoaded   = 4096   // sessions in memory beside the active ones
+	maxStrange  = 10_000 // unknown session ids remembered
+	maxWaiting  = 10_000 // sessions that wait; above, strangers' grants are dropped
+	maxRoundMsg = 2000
+)
+
+// New makes an intake. It starts nothing; Run does.
+func New(d Deps) *Intake {
+	if d.Config.Judges <= 0 {
+		d.Config.Judges = DefaultJudges
+	}
+	if d.Config.StrictWait <= 0 {
+		d.Config.StrictWait = DefaultStrictWait
+	}
+	if d.Config.ShareBytes <= 0 {
+		d.Config.ShareBytes = DefaultShareBytes
+	}
+	if d.Network.Retention <= 0 {
+		d.Network.Retention = time.Duration(envelope.RetentionDefault) * time.Millisecond
+	}
+	if d.Network.Wire <= 0 {
+		d.Network.Wire = envelope.WireDefault
+	}
+	if d.Network.Cap <= 0 {
+		d.Network.Cap = 1_000_000
+	}
+	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
+		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), verdicts: make(chan verdict, d.Config.Judges), changes: make(chan trust.Change, 256)}
+	d.Trust.OnChange(func(c trust.Change) {
+		select {
+		case x.changes <- c:
+		default: // so many at once: judge everything again
+			select {
+			case x.changes <- trust.Change{}:
+			default:
+			}
+		}
+	})
+	return x
+}
+
+// Run reads the mailbox until ctx ends.
+func (x *Intake) Run(ctx context.Context) error {
+	if err := x.start(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan []Delivery)
+	go x.fetch(ctx, batches)
+	go x.passReceipts(ctx)
+	go x.sendReceipts(ctx)
+	timer := x.d.Clock.NewTimer(0)
+	defer timer.Stop()
+	channels := x.d.Channels.Changed()
+	for {
+		var batch []Delivery
+		var judged []verdict
+		var changed []trust.Change
+		select {
+		case <-ctx.Done():
+			return nil
+		case batch = <-batches:
+		case v := <-x.verdicts:
+			judged = append(judged, v)
+		case c := <-x.changes:
+			changed = append(changed, c)
+		case <-channels:
+			channels = x.d.Channels.Changed()
+			changed = append(changed, trust.Change{})
+		case <-timer.Chan():
+		}
+		if err := x.turn(ctx, batch, judged, changed); err != nil {
+			return err
+		}
+		stopTimer(timer)
+		timer.Reset(x.untilNext())
+	}
+}
+
+func stopTimer(t clockwork.Timer) {
+	if !t.Stop() {
+		select {
+		case <-t.Chan():
+		default:
+		}
+	}
+}
+
+// turn is one round. A round that cannot be committed is tried again from the
+// store: memory is dropped, and nothing is acknowledged.
+func (x *Intake) turn(ctx context.Context, batch []Delivery, judged []verdict, changed []trust.Change) error {
+	for attempt := 0; ; attempt++ {
+		err := x.round(ctx, batch, judged, changed)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		x.log.Error("intake round failed; nothing was acknowledged", "error", err, "attempt", attempt)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-x.d.Clock.After(min(time.Second<<min(attempt, 5), 30*time.Second)):
+		}
+		if err := x.start(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			x.log.Error("intake cannot read its store", "error", err)
+		}
+		judged = nil // their sessions are judged again
+	}
+}
+
+// fetch reads the mailbox. It is one batch ahead of the loop and no more: a
+// store that does not take writes stops the fetching.
+func (x *Intake) fetch(ctx context.Context, out chan<- []Delivery) {
+	for ctx.Err() == nil {
+		if err := x.d.Self.Err(); err != nil {
+			select {
+			case <-ctx.Done():
+			case <-x.d.Clock.After(time.Second):
+			}
+			continue
+		}
+		batch, err := x.d.Mailbox.Next(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				x.log.Warn("reading the mailbox failed", "error", err)
+				select {
+				case <-ctx.Done():
+				case <-x.d.Clock.After(time.Second):
+				}
+			}
+			continue
+		}
+		if len(batch) == 0 {
+			x.d.Self.Drained(x.now())
+			continue
+		}
+		for len(batch) > 0 {
+			n := min(len(batch), maxRoundMsg)
+			select {
+			case <-ctx.Done():
+				return
+			case out <- batch[:n]:
+			}
+			batch = batch[n:]
+		}
+	}
+}
+
+// receiptIn is a receipt on its way to the outbox.
+type receiptIn struct {
+	sender string
+	wire   []byte
+}
+
+// passReceipts hands receipts to the outbox, whose checks may need look-ups.
+func (x *Intake) passReceipts(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case in := <-x.receipts:
+			if err := x.d.Receipts.Receipt(ctx, in.sender, in.wire); err != nil && ctx.Err() == nil {
+				x.log.Debug("a receipt was not taken", "sender", in.sender, "error", err)
+			}
+		}
+	}
+}
+
+// start reads what the loop needs from the store.
+func (x *Intake) start(ctx context.Context) error {
+	last, err := x.d.Store.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	x.last = last
+	x.r = &Round{}
+	x.after = nil
+	x.byID, x.bySID, x.lanes = make(map[int64]*session), make(map[envelope.Digest]*session), make(map[int64]*lane)
+	x.lru, x.queue, x.dirty = nil, nil, nil
+	x.roundID, x.roundD = make(map[int64][]byte), make(map[int64]envelope.Digest)
+	if x.ids == nil {
+		x.ids = newWindows()
+		x.peers = newPeers(float64(x.d.Network.Cap) / (4 * x.d.Network.Retention.Seconds()))
+	}
+	clear(x.ids.lanes)
+	x.ids.total = 0
+	x.active, x.strange = make(map[int64]*session), make(map[envelope.Digest]*named)
+	x.due, x.streams = make(map[peerKey]*dueReceipt), make(map[string]*StreamRow)
+	if x.parked, err = x.d.Store.ParkedBytes(ctx); err != nil {
+		return fmt.Errorf("read parked messages: %w", err)
+	}
+	x.parkedN = 0
+	for _, n := range x.parked {
+		x.parkedN += n
+	}
+	if x.shares, err = x.d.Store.SenderBytes(ctx); err != nil {
+		return fmt.Errorf("read shares: %w", err)
+	}
+	for after := int64(0); ; {
+		rows, err := x.d.Store.Unsettled(ctx, after, 500)
+		if err != nil {
+			return fmt.Errorf("read sessions: %w", err)
+		}
+		for i := range rows {
+			after = rows[i].ID
+			s, err := x.adopt(ctx, &rows[i])
+			if err != nil {
+				return err
+			}
+			x.resume(s)
+		}
+		if len(rows) < 500 {
+			return nil
+		}
+	}
+}
+
+// round decides about one batch, commits it and only then lets the world know.
+func (x *Intake) round(ctx context.Context, batch []Delivery, judged []verdict, changed []trust.Change) error {
+	x.r, x.after = &Round{}, x.after[:0]
+	clear(x.roundID)
+	clear(x.roundD)
+	for _, c := range changed {
+		x.reconsider(c)
+	}
+	var again []*session
+	for _, v := range judged {
+		s, err := x.judged(ctx, v)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			again = append(again, s)
+		}
+	}
+	items := make([]*item, 0, len(batch))
+	for i := range batch {
+		items = append(items, &item{Delivery: batch[i]})
+	}
+	for _, s := range again {
+		more, err := x.unpark(ctx, s)
+		if err != nil {
+			return err
+		}
+		items = append(items, more...)
+	}
+	if err := x.take(ctx, items); err != nil {
+		return err
+	}
+	if err := x.tick(ctx); err != nil {
+		return err
+	}
+	x.collectDirty()
+	if err := x.d.Store.Commit(ctx, x.r); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for _, it := range items {
+		if it.Ack != nil {
+			if err := it.Ack(); err != nil {
+				x.log.Debug("acknowledging to the broker failed; it will come again", "error", err)
+			}
+		}
+	}
+	topics := make(map[string]bool)
+	for i := range x.r.Entries {
+		if x.r.Entries[i].Pos > 0 {
+			topics[x.r.Entries[i].Topic] = true
+		}
+	}
+	for _, f := range x.after {
+		f(ctx)
+	}
+	for t := range topics {
+		x.d.Inbox.Released(t)
+	}
+	x.dispatch(ctx)
+	return nil
+}
+
+// later runs f after the commit.
+func (x *Intake) later(f func(context.Context)) { x.after = append(x.after, f) }
+
+// waits reports whether an error heals by itself: what was judged is kept and
+// judged again.
+func waits(err error) bool {
+	if errors.Is(err, trust.ErrAbsent) || errors.Is(err, envelope.ErrAhead) {
+		return true
+	}
+	switch envelope.CodeOf(err) {
+	case envelope.DIDStale, envelope.StatusStale, envelope.NoChannel, envelope.Throttled, "":
+		return true
+	}
+	return false
+}
