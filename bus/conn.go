@@ -52,7 +52,6 @@ type Conn struct {
 
 	mu    sync.Mutex
 	pulls map[*Pull]struct{}
-	seq   int
 }
 
 // Connect opens the connection; the first attempt must succeed within ctx and 5 s.
@@ -124,7 +123,10 @@ func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
 // Refresh reconnects with the newest token, before the old one runs out. What
 // was in flight fails with CodeDisconnected.
-func (c *Conn) Refresh() error { return c.nc.ForceReconnect() }
+func (c *Conn) Refresh() error {
+	c.detach()
+	return c.nc.ForceReconnect()
+}
 
 // Flush waits until the server has everything written so far.
 func (c *Conn) Flush(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }
@@ -138,6 +140,7 @@ func (c *Conn) Close() {
 
 func (c *Conn) down(err error) {
 	c.pub.interrupt()
+	c.detach()
 	c.wake()
 	c.log.Debug("message bus disconnected", "err", err)
 	if c.cfg.OnState != nil {
@@ -150,6 +153,16 @@ func (c *Conn) up() {
 	c.log.Debug("message bus connected again")
 	if c.cfg.OnState != nil {
 		c.cfg.OnState(true)
+	}
+}
+
+// detach makes every pull forget its subscription before the client library
+// brings it back.
+func (c *Conn) detach() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p := range c.pulls {
+		p.detach()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -49,11 +50,14 @@ func (d *Delivery) Ack() error { return d.nc.Publish(d.reply, nil) }
 type Pull struct {
 	c       *Conn
 	cfg     PullConfig
-	sub     *nats.Subscription
 	ch      chan *nats.Msg
 	wake    chan struct{} // the connection went or came
-	inbox   string        // prefix of the requests' reply subjects
 	ackHead string
+
+	mu    sync.Mutex
+	sub   *nats.Subscription // nil: to be made anew
+	inbox string             // prefix of the requests' reply subjects
+
 	subject string
 	reqs    []request
 	next    uint64
@@ -76,21 +80,14 @@ func (c *Conn) Pull(cfg PullConfig) (*Pull, error) {
 	}
 	cfg.Batch = max(cfg.Batch, 2)
 	cfg.MaxBytes = max(cfg.MaxBytes, 4*MaxPayload)
-	c.mu.Lock()
-	c.seq++
-	n := c.seq
-	c.mu.Unlock()
 	p := &Pull{c: c, cfg: cfg, wake: make(chan struct{}, 1),
 		// Room for everything that was asked for, and statuses.
 		ch:      make(chan *nats.Msg, 2*cfg.Batch+256),
-		inbox:   fmt.Sprintf("%s.d.%d.", cfg.Inbox, n),
 		ackHead: "$JS.ACK." + cfg.Stream + "." + cfg.Consumer + ".",
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + cfg.Stream + "." + cfg.Consumer}
-	sub, err := c.nc.ChanSubscribe(p.inbox+"*", p.ch)
-	if err != nil {
+	if err := p.attach(); err != nil {
 		return nil, fmt.Errorf("open mailbox reader: %w", err)
 	}
-	p.sub = sub
 	c.mu.Lock()
 	c.pulls[p] = struct{}{}
 	c.mu.Unlock()
@@ -102,7 +99,36 @@ func (p *Pull) Close() error {
 	p.c.mu.Lock()
 	delete(p.c.pulls, p)
 	p.c.mu.Unlock()
-	return p.sub.Unsubscribe()
+	p.detach()
+	return nil
+}
+
+// attach subscribes under a subject that was never used before. Requests outlive
+// the connection they came on; behind an account import their answers do not.
+// With the same subject again the server would take the old requests for alive,
+// and hand them messages that reach nobody until the acknowledgement is overdue.
+func (p *Pull) attach() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sub != nil {
+		return nil
+	}
+	p.inbox = p.cfg.Inbox + ".d." + randomID() + "."
+	sub, err := p.c.nc.ChanSubscribe(p.inbox+"*", p.ch)
+	if err == nil {
+		p.sub, p.reqs = sub, p.reqs[:0]
+	}
+	return err
+}
+
+// detach ends the subscription; what it delivered stays in the channel.
+func (p *Pull) detach() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sub != nil {
+		_ = p.sub.Unsubscribe() // of a connection that is gone or going
+		p.sub = nil
+	}
 }
 
 func (p *Pull) reset() {
@@ -191,7 +217,8 @@ func (p *Pull) count() {
 // status handles what is not a delivery. A status belongs to a request by its
 // reply subject and ends it, except for heartbeats.
 func (p *Pull) status(m *nats.Msg) (empty bool, err error) {
-	id, perr := strconv.ParseUint(strings.TrimPrefix(m.Subject, p.inbox), 10, 64)
+	_, tail, _ := strings.Cut(m.Subject, p.inbox)
+	id, perr := strconv.ParseUint(tail, 10, 64)
 	if perr != nil {
 		return false, nil // a message somebody put into the inbox
 	}
@@ -230,7 +257,13 @@ func (p *Pull) ask() error {
 	if p.c.nc.IsClosed() {
 		return fail(CodeClosed, "the connection was closed")
 	}
-	for len(p.reqs) < 2 && p.c.nc.IsConnected() && len(p.ch) < p.cfg.Batch {
+	if !p.c.nc.IsConnected() {
+		return nil // the wake-up of the reconnect asks again
+	}
+	if err := p.attach(); err != nil {
+		return nil // disconnected meanwhile
+	}
+	for len(p.reqs) < 2 && len(p.ch) < p.cfg.Batch {
 		p.next++
 		body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`,
 			p.cfg.Batch/2, p.cfg.MaxBytes/2, pullExpires.Nanoseconds(), pullHeartbeat.Nanoseconds())
@@ -238,7 +271,7 @@ func (p *Pull) ask() error {
 			if p.c.nc.IsClosed() {
 				return fail(CodeClosed, "the connection was closed")
 			}
-			return nil // disconnected: the wake-up of the reconnect asks again
+			return nil
 		}
 		p.reqs = append(p.reqs, request{id: p.next, left: p.cfg.Batch / 2})
 	}
