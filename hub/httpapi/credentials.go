@@ -12,7 +12,7 @@ import (
 )
 
 type credentialIn struct {
-	auth
+	Auth
 	RawBody []byte `contentType:"application/vc+json" doc:"the credential's bytes as they were issued"`
 }
 
@@ -22,7 +22,8 @@ type digestOut struct {
 	}
 }
 
-type digestIn struct {
+// DigestIn is the path of what is named by a digest.
+type DigestIn struct {
 	Digest string `path:"digest" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of the credential's bytes, lower hex"`
 }
 
@@ -81,7 +82,7 @@ func (s *Server) credentialAPI() {
 	o := signedIn(operation("POST", "/credentials", "publish-credential", "Store a credential that somebody signed", "credentials", 201))
 	o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge)
 	huma.Register(s.kit.API, o, func(ctx context.Context, in *credentialIn) (*digestOut, error) {
-		if _, err := s.session(ctx, in.auth); err != nil {
+		if _, err := s.session(ctx, in.Auth); err != nil {
 			return nil, err
 		}
 		digest, err := s.hub.PutCredential(ctx, in.RawBody)
@@ -93,7 +94,7 @@ func (s *Server) credentialAPI() {
 		return &out, nil
 	})
 	huma.Register(s.kit.API, operation("GET", "/credentials/{digest}", "get-credential", "Read a credential's bytes", "credentials", 200),
-		func(ctx context.Context, in *digestIn) (*rawOut, error) {
+		func(ctx context.Context, in *DigestIn) (*rawOut, error) {
 			digest, err := parseDigest(in.Digest)
 			if err != nil {
 				return nil, err

@@ -9,7 +9,7 @@ import (
 )
 
 type enrolIn struct {
-	auth
+	Auth
 	Body struct {
 		Role    string `json:"role" maxLength:"512" doc:"fully qualified role name"`
 		Subject string `json:"subject,omitempty" maxLength:"300" doc:"the caller's DID, which is also the default"`
@@ -37,7 +37,7 @@ type enrolmentIn struct {
 }
 
 type rejectIn struct {
-	auth
+	Auth
 	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500" doc:"shown to the subject"`
@@ -47,7 +47,7 @@ type rejectIn struct {
 func (s *Server) enrolmentAPI() {
 	huma.Register(s.kit.API, signedIn(operation("POST", "/enrolments", "request-role", "Request a role for oneself", "enrolments", 201)),
 		func(ctx context.Context, in *enrolIn) (*enrolmentOut, error) {
-			caller, err := s.session(ctx, in.auth)
+			caller, err := s.session(ctx, in.Auth)
 			if err != nil {
 				return nil, err
 			}
@@ -74,7 +74,7 @@ func (s *Server) enrolmentAPI() {
 		})
 	huma.Register(s.kit.API, signedIn(operation("POST", "/enrolments/{id}/reject", "reject-enrolment", "Reject a request, as issuer, or withdraw it, as subject", "enrolments", 200)),
 		func(ctx context.Context, in *rejectIn) (*enrolmentOut, error) {
-			caller, err := s.session(ctx, in.auth)
+			caller, err := s.session(ctx, in.Auth)
 			if err != nil {
 				return nil, err
 			}

@@ -24,20 +24,20 @@ type feedOut struct {
 	}
 }
 
-type adminIn struct{ auth }
+type adminIn struct{ Auth }
 
 type statsOut struct{ Body *hub.Stats }
 
 type resyncIn struct {
-	auth
+	Auth
 	Body struct {
 		From uint64 `json:"from" doc:"block to read again from"`
 	}
 }
 
 type dropIn struct {
-	auth
-	digestIn
+	Auth
+	DigestIn
 }
 
 func (s *Server) feedAPI() {
@@ -63,7 +63,7 @@ func (s *Server) feedAPI() {
 func (s *Server) adminAPI() {
 	huma.Register(s.kit.API, signedIn(operation("GET", "/admin/stats", "admin-stats", "Count what the hub holds", "admin", 200)),
 		func(ctx context.Context, in *adminIn) (*statsOut, error) {
-			if err := s.operator(in.auth); err != nil {
+			if err := s.operator(in.Auth); err != nil {
 				return nil, err
 			}
 			st, err := s.hub.Stats(ctx)
@@ -71,7 +71,7 @@ func (s *Server) adminAPI() {
 		})
 	huma.Register(s.kit.API, signedIn(operation("POST", "/admin/resync", "admin-resync", "Read the chain again", "admin", 202)),
 		func(ctx context.Context, in *resyncIn) (*struct{}, error) {
-			if err := s.operator(in.auth); err != nil {
+			if err := s.operator(in.Auth); err != nil {
 				return nil, err
 			}
 			if s.chain == nil {
@@ -81,7 +81,7 @@ func (s *Server) adminAPI() {
 		})
 	huma.Register(s.kit.API, signedIn(operation("DELETE", "/admin/credentials/{digest}", "admin-drop-credential", "Stop serving a credential", "admin", 204)),
 		func(ctx context.Context, in *dropIn) (*struct{}, error) {
-			if err := s.operator(in.auth); err != nil {
+			if err := s.operator(in.Auth); err != nil {
 				return nil, err
 			}
 			digest, err := parseDigest(in.Digest)

@@ -138,18 +138,18 @@ func signedIn(o huma.Operation) huma.Operation {
 	return o
 }
 
-// auth is the header of operations that need a login or the operator's key.
-type auth struct {
+// Auth is the header of operations that need a login or the operator's key.
+type Auth struct {
 	Authorization string `header:"Authorization" doc:"Bearer and the token"`
 }
 
 // session returns the caller.
-func (s *Server) session(ctx context.Context, a auth) (*hub.Session, error) {
+func (s *Server) session(ctx context.Context, a Auth) (*hub.Session, error) {
 	return s.hub.Session(ctx, httpkit.BearerOf(a.Authorization))
 }
 
 // operator demands the operator's key.
-func (s *Server) operator(a auth) error {
+func (s *Server) operator(a Auth) error {
 	got := sha256.Sum256([]byte(httpkit.BearerOf(a.Authorization)))
 	if !s.open || subtle.ConstantTimeCompare(got[:], s.admin[:]) != 1 {
 		return problem.New(http.StatusUnauthorized, "unauthorized", "this needs the operator's key").WithHint("Authorization: Bearer <key of admin_key_file>")

@@ -17,7 +17,7 @@ type Status struct {
 }
 
 type statusIn struct {
-	auth
+	Auth
 	Body Status
 }
 
@@ -32,7 +32,7 @@ type statusOut struct {
 func (s *Server) statusAPI() {
 	huma.Register(s.kit.API, signedIn(operation("PUT", "/status-lists", "publish-status", "Store one's own status list, or a new freshness for it", "status", 204)),
 		func(ctx context.Context, in *statusIn) (*struct{}, error) {
-			caller, err := s.session(ctx, in.auth)
+			caller, err := s.session(ctx, in.Auth)
 			if err != nil {
 				return nil, err
 			}
