@@ -46,12 +46,13 @@ type Intake struct {
 	next                int64 // when the clock has something to do, ms; 0 never
 	parkedAt, expiredAt int64
 
-	receipts chan receiptIn
-	outgoing chan receiptOut
-	verdicts chan verdict
-	changes  chan trust.Change
-	judging  int
-	queue    []*session // waiting for a judge
+	receipts  chan receiptIn
+	outgoing  chan receiptOut
+	verdicts  chan verdict
+	standings chan standingOf
+	changes   chan trust.Change
+	judging   int
+	queue     []*session // waiting for a judge
 }
 
 // peerKey names a sender instance.
@@ -89,7 +90,7 @@ func New(d Deps) *Intake {
 		d.Network.Cap = 1_000_000
 	}
 	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
-		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), verdicts: make(chan verdict, d.Config.Judges), changes: make(chan trust.Change, 256)}
+		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
 	d.Trust.OnChange(func(c trust.Change) {
 		select {
 		case x.changes <- c:
@@ -127,6 +128,10 @@ func (x *Intake) Run(ctx context.Context) error {
 		case batch = <-batches:
 		case v := <-x.verdicts:
 			judged = append(judged, v)
+		case a := <-x.standings:
+			if s := x.byID[a.id]; s != nil {
+				x.stands(s, a.err)
+			}
 		case c := <-x.changes:
 			changed = append(changed, c)
 		case <-channels:

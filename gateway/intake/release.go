@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"sort"
+	"time"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -70,10 +71,27 @@ func (s *session) holdsUp() bool {
 	return s.led.firstHole(0) != nil
 }
 
+// errChecking is the standing of a session whose look-up has not answered yet.
+var errChecking = envelope.StatusStale.Errorf("the sender's standing is being looked up")
+
+// standingPatience is how long the loop waits for the book, which as a rule
+// answers from memory.
+const standingPatience = 20 * time.Millisecond
+
+// standingOf is the book's answer about a session.
+type standingOf struct {
+	id  int64
+	err error
+}
+
 // standing is E7: what the book says of the session now, and whether a local
-// channel still admits its sender.
+// channel still admits its sender. When the book has to look something up, the
+// session's messages wait, not the intake.
 func (x *Intake) standing(ctx context.Context, s *session) error {
 	now := x.now()
+	if s.checking {
+		return errChecking
+	}
 	if s.standingAt > 0 && now-s.standingAt < standingTTL && now >= s.standingAt {
 		return s.standing
 	}
@@ -81,12 +99,35 @@ func (x *Intake) standing(ctx context.Context, s *session) error {
 	for i, c := range s.led.Creds {
 		copy(creds[i][:], c)
 	}
-	s.standing = x.d.Trust.Standing(ctx, s.core.From, s.core.Inst, s.core.Cert, creds, now)
-	s.standingAt = max(now, 1)
-	if s.standing == nil && !x.admitted(s.info) {
+	core, id := s.core, s.row.ID
+	answer := make(chan error, 1)
+	go func() { answer <- x.d.Trust.Standing(ctx, core.From, core.Inst, core.Cert, creds, now) }()
+	select {
+	case err := <-answer:
+		x.stands(s, err)
+		return s.standing
+	case <-x.d.Clock.After(standingPatience):
+	}
+	s.checking = true
+	go func() {
+		select {
+		case err := <-answer:
+			select {
+			case x.standings <- standingOf{id, err}:
+			case <-ctx.Done():
+			}
+		case <-ctx.Done():
+		}
+	}()
+	return errChecking
+}
+
+// stands takes the book's answer.
+func (x *Intake) stands(s *session, err error) {
+	s.standing, s.standingAt, s.checking = err, max(x.now(), 1), false
+	if err == nil && !x.admitted(s.info) {
 		s.standing = envelope.RoleNotAdmitted.Errorf("no local channel admits the sender any more")
 	}
-	return s.standing
 }
 
 // admitted is G10: some local channel takes messages of this session.
@@ -110,6 +151,9 @@ func (x *Intake) stall(s *session, err error) {
 		return
 	}
 	s.stalled = code
+	if err == errChecking {
+		return
+	}
 	x.report(about(s, gateway.KindDetected, code, s.led.Released, s.led.Released, "messages wait to be handed over: "+detail(err)))
 }
 
@@ -166,6 +210,9 @@ func (x *Intake) advanceSession(ctx context.Context, s *session, now int64) (nex
 	}
 	if s.stalled != "" {
 		if err := x.standing(ctx, s); err != nil && waits(err) {
+			if err != errChecking {
+				x.stall(s, err)
+			}
 			if x.now() <= s.row.Expires {
 				return now + standingTTL, false, nil
 			}
@@ -174,7 +221,6 @@ func (x *Intake) advanceSession(ctx context.Context, s *session, now int64) (nex
 			return 0, false, x.refusePending(ctx, s, err)
 		}
 		s.stalled = ""
-		x.report(about(s, gateway.KindRepaired, "resumed", s.led.Released, s.led.Released, "standing is known again; messages are handed over"))
 	}
 	if s.stallT > 0 {
 		if s.stallT > now+envelope.Skew {

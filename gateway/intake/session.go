@@ -25,6 +25,7 @@ type session struct {
 
 	standing   error // E7, as of standingAt
 	standingAt int64
+	checking   bool   // the book is looking it up
 	stalled    string // code for which handing over waits
 	stallT     int64  // handing over waits until this time is not ahead any more, ms
 
