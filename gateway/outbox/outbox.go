@@ -21,7 +21,6 @@ import (
 type Trust interface {
 	Current(ctx context.Context, name, version string) (*trust.Topic, error)
 	Holders(ctx context.Context, role string) ([]trust.Holder, error)
-	Roles(ctx context.Context, did string, credentials []envelope.Digest) ([]*vc.Verified, error)
 	Own(ctx context.Context) ([]*vc.Verified, error)
 	Instances(ctx context.Context, did string) ([]trust.Member, error)
 	Certificate(ctx context.Context, digest envelope.Digest) (*envelope.Certificate, error)

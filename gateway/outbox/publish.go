@@ -218,7 +218,7 @@ func (p *publisher) publish(ctx context.Context, wires []wire) {
 		w := &wires[i]
 		msgs[i] = bus.Msg{Subject: bus.Subject(w.to.pp, w.to.addr, p.self), Data: w.data}
 	}
-	ctx, cancel := clockwork.WithTimeout(ctx, p.clock, publishTimeout)
+	ctx, cancel := within(ctx, p.clock, publishTimeout)
 	errs := p.bus.Publish(ctx, msgs)
 	cancel()
 	var done []func()

@@ -40,7 +40,7 @@ func (o *Outbox) Reply(ctx context.Context, did string, inst uint64, wire []byte
 // ReplyAddr publishes a receipt to a mailbox of which only the address is
 // known. The directory says in which partition it is.
 func (o *Outbox) ReplyAddr(ctx context.Context, addr string, wire []byte) error {
-	ctx, cancel := clockwork.WithTimeout(ctx, o.clock, replyTimeout)
+	ctx, cancel := within(ctx, o.clock, replyTimeout)
 	defer cancel()
 	pp, err := o.partition(ctx, addr)
 	if err != nil {
@@ -88,4 +88,15 @@ func (p *partitions) forget(addr string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.m, addr)
+}
+
+// within returns a context that is cancelled after d of the outbox's clock.
+// (clockwork's own contexts block in Err while they are open.)
+func within(ctx context.Context, clock clockwork.Clock, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := clock.AfterFunc(d, cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
 }

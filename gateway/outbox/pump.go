@@ -1,0 +1,208 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/digital-spine/spine/bus"
+)
+
+// run publishes what is behind until ctx ends. It begins with what the store
+// holds from an earlier run.
+func (p *publisher) run(ctx context.Context) error {
+	if err := p.load(ctx); err != nil {
+		return err
+	}
+	save := p.clock.NewTicker(cursorEvery)
+	defer save.Stop()
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		p.save(last)
+	}()
+	for {
+		wires, wait, err := p.round(ctx)
+		if err != nil {
+			p.log.Error("outbox read failed", "err", err)
+			wait = time.Second
+		}
+		if len(wires) > 0 {
+			p.publish(ctx, wires)
+			p.save(ctx)
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		var again <-chan time.Time
+		if wait > 0 {
+			again = p.clock.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.wake:
+		case <-again:
+		case <-save.Chan():
+			p.save(ctx)
+		}
+	}
+}
+
+// load reads what an earlier run left unpublished.
+func (p *publisher) load(ctx context.Context) error {
+	const page = 10_000
+	list, err := p.store.Unpublished(ctx, page)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = len(list) == page
+	for i := range list {
+		m := &list[i]
+		if _, ok := p.known[memberKey{m.SID, m.Addr}]; ok {
+			continue // of this run: it knows better
+		}
+		d := p.deliveryLocked(m)
+		d.want, d.over = m.Next+1, true
+		p.fallLocked(d)
+	}
+	return nil
+}
+
+// round reads the next messages of recipients that are behind. wait is the
+// time until a closed gate opens, 0 when there is none.
+func (p *publisher) round(ctx context.Context) (wires []wire, wait time.Duration, err error) {
+	p.mu.Lock()
+	now := p.clock.Now()
+	var ready []*delivery
+	for d := range p.behind {
+		if d.flying > 0 {
+			continue // its landing pokes
+		}
+		if d.stored >= d.want {
+			d.behind = false
+			delete(p.behind, d)
+			p.dropLocked(d)
+			continue
+		}
+		if g := p.gates[d.addr]; g != nil && now.Before(g.until) {
+			if left := g.until.Sub(now); wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		ready = append(ready, d)
+	}
+	more := p.lost && len(p.behind) == 0
+	p.mu.Unlock()
+	if more {
+		if err := p.load(ctx); err != nil {
+			return nil, 0, err
+		}
+		return p.round(ctx)
+	}
+	size := 0
+	for _, d := range ready {
+		got, err := p.read(ctx, d)
+		if err != nil {
+			return wires, wait, err
+		}
+		for i := range got {
+			size += len(got[i].data)
+		}
+		wires = append(wires, got...)
+		if size >= pumpBytes || len(wires) >= bus.MaxBatch {
+			break
+		}
+	}
+	p.mu.Lock()
+	for i := range wires {
+		wires[i].to.flying++
+	}
+	p.mu.Unlock()
+	return wires, wait, nil
+}
+
+// read returns the next wire messages of d, skipping what is stored already
+// and what is not needed any more.
+func (p *publisher) read(ctx context.Context, d *delivery) ([]wire, error) {
+	p.mu.Lock()
+	from, want := d.stored, d.want
+	p.mu.Unlock()
+	var wires []wire
+	if from == 0 {
+		m, err := p.store.Member(ctx, d.sid, d.addr)
+		if errors.Is(err, ErrNoRow) || err == nil && len(m.Grant) == 0 {
+			p.skip(d, from, want)
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		wires = append(wires, wire{d, 0, m.Grant})
+		from = 1
+	}
+	list, err := p.store.Envelopes(ctx, d.sid, from-1, want-2, pumpMember)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := from
+	for i := range list {
+		e := &list[i]
+		next = e.Seq + 2
+		if _, ok := d.ahead[e.Seq+1]; ok {
+			continue
+		}
+		if e.Bytes == nil { // receipted by all, or retired
+			p.storedLocked(d, e.Seq+1)
+			continue
+		}
+		wires = append(wires, wire{d, e.Seq + 1, e.Bytes})
+	}
+	if len(list) == 0 && next < want { // forgotten meanwhile
+		d.stored = max(d.stored, want)
+	}
+	return wires, nil
+}
+
+func (p *publisher) skip(d *delivery, from, want int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d.stored == from {
+		d.stored = max(d.stored, want)
+	}
+}
+
+// save writes the cursors that moved.
+func (p *publisher) save(ctx context.Context) {
+	p.mu.Lock()
+	list := make([]Cursor, 0, len(p.dirty))
+	moved := make([]*delivery, 0, len(p.dirty))
+	for d := range p.dirty {
+		list = append(list, Cursor{SID: d.sid, Addr: d.addr, Published: d.stored})
+		moved = append(moved, d)
+		delete(p.dirty, d)
+	}
+	p.mu.Unlock()
+	if len(list) == 0 {
+		return
+	}
+	err := p.store.Published(ctx, list)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, d := range moved {
+		if err != nil {
+			p.dirty[d] = struct{}{}
+			continue
+		}
+		d.saved = max(d.saved, list[i].Published)
+		p.dropLocked(d)
+	}
+	if err != nil {
+		p.log.Error("outbox cursors not saved", "err", err)
+	}
+}
