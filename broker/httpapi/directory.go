@@ -10,7 +10,8 @@ import (
 	"github.com/digital-spine/spine/envelope"
 )
 
-type objectPath struct {
+// ObjectPath names an object of the directory.
+type ObjectPath struct {
 	Digest string `path:"digest" doc:"64 hexadecimal digits"`
 	Kind   string `query:"kind" required:"true" enum:"cert,package,topic,schema"`
 }
@@ -38,14 +39,14 @@ type recordBody struct {
 
 func (a *api) directory(api huma.API) {
 	type put struct {
-		auth
-		objectPath
+		Auth
+		ObjectPath
 		RawBody []byte `contentType:"application/octet-stream"`
 	}
 	o := secured(op("put-object", http.MethodPut, "objects/{digest}", "Store an object of the caller under its digest; it is checked, and never replaced", "directory"))
 	o.DefaultStatus = http.StatusOK
 	huma.Register(api, o, func(ctx context.Context, i *put) (*body[empty], error) {
-		s, err := a.session(i.auth)
+		s, err := a.session(i.Auth)
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +57,7 @@ func (a *api) directory(api huma.API) {
 		return &body[empty]{}, a.b.PutObject(ctx, s, broker.Kind(i.Kind), d, i.RawBody)
 	})
 	huma.Register(api, op("get-object", http.MethodGet, "objects/{digest}", "Read an object as it was stored", "directory"),
-		func(ctx context.Context, i *objectPath) (*rawAnswer, error) {
+		func(ctx context.Context, i *ObjectPath) (*rawAnswer, error) {
 			d, err := envelope.ParseDigest(i.Digest)
 			if err != nil {
 				return nil, err

@@ -50,12 +50,12 @@ func secured(o huma.Operation) huma.Operation {
 	return o
 }
 
-// auth is the bearer of a request.
-type auth struct {
+// Auth is the bearer of a request.
+type Auth struct {
 	Authorization string `header:"Authorization" doc:"Bearer token of the login, or the operator's key under admin"`
 }
 
-func (a *api) session(in auth) (*broker.Session, error) {
+func (a *api) session(in Auth) (*broker.Session, error) {
 	return a.b.Session(httpkit.BearerOf(in.Authorization))
 }
 
@@ -138,7 +138,7 @@ func decode(s string) ([]byte, error) {
 
 func (a *api) mailbox(api huma.API) {
 	huma.Register(api, secured(op("mailbox", http.MethodGet, "mailbox", "What waits in the caller's mailbox", "mailbox")),
-		func(ctx context.Context, i *auth) (*body[broker.MailboxState], error) {
+		func(ctx context.Context, i *Auth) (*body[broker.MailboxState], error) {
 			s, err := a.session(*i)
 			if err != nil {
 				return nil, err
@@ -147,14 +147,14 @@ func (a *api) mailbox(api huma.API) {
 			return &body[broker.MailboxState]{st}, err
 		})
 	type in struct {
-		auth
+		Auth
 		Body struct {
 			Seq uint64 `json:"seq" doc:"stream sequence to deliver from; 0: the first message that is kept"`
 		}
 	}
 	huma.Register(api, secured(op("remake-consumer", http.MethodPost, "consumer", "Make the caller's consumer again", "mailbox")),
 		func(ctx context.Context, i *in) (*body[empty], error) {
-			s, err := a.session(i.auth)
+			s, err := a.session(i.Auth)
 			if err != nil {
 				return nil, err
 			}

@@ -29,12 +29,13 @@ type messageBody struct {
 	Time    int64  `json:"time" doc:"ms since 1970"`
 }
 
-type boxPath struct {
-	auth
+// BoxPath names a mailbox in an operator's request.
+type BoxPath struct {
+	Auth
 	Addr string `path:"addr" maxLength:"26" doc:"address of the mailbox"`
 }
 
-func (a *api) operatorKey(in auth) error { return a.admin.Check(httpkit.BearerOf(in.Authorization)) }
+func (a *api) operatorKey(in Auth) error { return a.admin.Check(httpkit.BearerOf(in.Authorization)) }
 
 func adminOp(id, method, path, summary string) huma.Operation {
 	return secured(op(id, method, "admin/"+path, summary, "admin"))
@@ -45,7 +46,7 @@ func (a *api) operator(api huma.API) {
 	a.operatorMailbox(api)
 
 	type publishIn struct {
-		auth
+		Auth
 		Body struct {
 			Subject string `json:"subject" maxLength:"64"`
 			Data    string `json:"data" doc:"base64url"`
@@ -56,7 +57,7 @@ func (a *api) operator(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-publish", http.MethodPost, "publish", "Store bytes under any subject"),
 		func(ctx context.Context, i *publishIn) (*body[seq], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			data, err := decode(i.Body.Data)
@@ -68,7 +69,7 @@ func (a *api) operator(api huma.API) {
 		})
 
 	type kickIn struct {
-		auth
+		Auth
 		Body struct {
 			DID     string `json:"did" maxLength:"256"`
 			Seconds int64  `json:"seconds" minimum:"0" doc:"how long the participant is refused; 0: its tokens are void, it may log in again"`
@@ -80,7 +81,7 @@ func (a *api) operator(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-kick", http.MethodPost, "kick", "Disconnect a participant and refuse it for a time"),
 		func(ctx context.Context, i *kickIn) (*body[closed], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			n, err := a.b.Kick(ctx, i.Body.DID, seconds(i.Body.Seconds), i.Body.Reason)
@@ -90,7 +91,7 @@ func (a *api) operator(api huma.API) {
 
 func (a *api) operatorReads(api huma.API) {
 	type listIn struct {
-		auth
+		Auth
 		After string `query:"after" maxLength:"26" doc:"address to continue after"`
 		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
@@ -100,7 +101,7 @@ func (a *api) operatorReads(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-mailboxes", http.MethodGet, "mailboxes", "List mailboxes"),
 		func(ctx context.Context, i *listIn) (*body[list], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			all, err := a.b.Store.Mailboxes(ctx, i.After, i.Limit)
@@ -118,7 +119,7 @@ func (a *api) operatorReads(api huma.API) {
 		})
 
 	type messagesIn struct {
-		boxPath
+		BoxPath
 		After uint64 `query:"after" doc:"sequence to continue after"`
 		Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	}
@@ -127,7 +128,7 @@ func (a *api) operatorReads(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-messages", http.MethodGet, "mailboxes/{addr}/messages", "List the stored messages of a mailbox"),
 		func(ctx context.Context, i *messagesIn) (*body[messages], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			all, err := a.b.Messages(ctx, i.Addr, i.After, i.Limit)
@@ -144,28 +145,28 @@ func (a *api) operatorReads(api huma.API) {
 
 func (a *api) operatorMailbox(api huma.API) {
 	type pauseIn struct {
-		boxPath
+		BoxPath
 		Body struct {
 			Seconds int64 `json:"seconds" minimum:"1"`
 		}
 	}
 	huma.Register(api, adminOp("admin-pause", http.MethodPost, "mailboxes/{addr}/pause", "Stop delivery for a time"),
 		func(ctx context.Context, i *pauseIn) (*body[empty], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			return &body[empty]{}, a.b.Pause(ctx, i.Addr, seconds(i.Body.Seconds))
 		})
 	huma.Register(api, adminOp("admin-resume", http.MethodPost, "mailboxes/{addr}/resume", "Resume delivery"),
-		func(ctx context.Context, i *boxPath) (*body[empty], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+		func(ctx context.Context, i *BoxPath) (*body[empty], error) {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			return &body[empty]{}, a.b.Pause(ctx, i.Addr, 0)
 		})
 
 	type deleteIn struct {
-		boxPath
+		BoxPath
 		Seq   uint64 `path:"seq"`
 		Query string `query:"reason" maxLength:"1000" doc:"why; or in the body"`
 		Body  *struct {
@@ -174,7 +175,7 @@ func (a *api) operatorMailbox(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-delete", http.MethodDelete, "mailboxes/{addr}/messages/{seq}", "Remove a stored message"),
 		func(ctx context.Context, i *deleteIn) (*body[empty], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			reason := i.Query
@@ -185,21 +186,21 @@ func (a *api) operatorMailbox(api huma.API) {
 		})
 
 	type rewindIn struct {
-		boxPath
+		BoxPath
 		Body struct {
 			Seq uint64 `json:"seq"`
 		}
 	}
 	huma.Register(api, adminOp("admin-rewind", http.MethodPost, "mailboxes/{addr}/rewind", "Deliver again from a sequence, or skip to it"),
 		func(ctx context.Context, i *rewindIn) (*body[empty], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			return &body[empty]{}, a.b.Rewind(ctx, i.Addr, i.Body.Seq)
 		})
 
 	type purgeIn struct {
-		boxPath
+		BoxPath
 		Body struct {
 			Sender string `json:"sender" maxLength:"26" doc:"address of the sender, or *"`
 			Reason string `json:"reason" maxLength:"1000"`
@@ -210,7 +211,7 @@ func (a *api) operatorMailbox(api huma.API) {
 	}
 	huma.Register(api, adminOp("admin-purge", http.MethodPost, "mailboxes/{addr}/purge", "Remove a sender's messages from a mailbox"),
 		func(ctx context.Context, i *purgeIn) (*body[removed], error) {
-			if err := a.operatorKey(i.auth); err != nil {
+			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
 			n, err := a.b.Purge(ctx, i.Addr, i.Body.Sender, i.Body.Reason)
