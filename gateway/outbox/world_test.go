@@ -498,3 +498,9 @@ func (w *world) advance(d time.Duration) {
 		time.Sleep(time.Millisecond) // lets woken goroutines make their next timers
 	}
 }
+
+type trustMember = trust.Member
+
+func instance(p *party, pp int) brokerclient.Instance {
+	return brokerclient.Instance{DID: p.did, Inst: p.inst, Addr: p.addr, PP: pp}
+}
