@@ -56,11 +56,11 @@ func (c *Client) PutName(ctx context.Context, name string, n Name) error {
 
 // Enrolment is a request for a role and what became of it.
 type Enrolment struct {
-	ID         string `json:"id"`
-	Role       string `json:"role"`
-	Subject    string `json:"subject"`
-	Status     string `json:"status"`
-	Credential string `json:"credential,omitempty"`
+	ID      string `json:"id"`
+	Role    string `json:"role"`
+	Subject string `json:"subject"`
+	Status  string `json:"status"` // requested, issued, rejected
+	Digest  string `json:"digest,omitempty"`
 }
 
 // Enrol asks for a role in the name of the gateway's DID.
@@ -69,25 +69,20 @@ func (c *Client) Enrol(ctx context.Context, role string) (*Enrolment, error) {
 	return &e, c.call(ctx, http.MethodPost, "/enrolments", map[string]string{"role": role}, &e)
 }
 
-// Enrolments lists requests: those of the gateway's DID (mine), or those
-// that it may decide about as an issuer.
-func (c *Client) Enrolments(ctx context.Context, mine bool) ([]Enrolment, error) {
+// Enrolments lists requests by role, subject, issuer and status; empty ones do
+// not filter.
+func (c *Client) Enrolments(ctx context.Context, role, subject, issuer, status string) ([]Enrolment, error) {
+	q := url.Values{}
+	for k, v := range map[string]string{"role": role, "subject": subject, "issuer": issuer, "status": status} {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
 	var out struct {
 		Enrolments []Enrolment `json:"enrolments"`
 	}
-	path := "/enrolments?as=issuer"
-	if mine {
-		path = "/enrolments?as=subject"
-	}
-	err := c.call(ctx, http.MethodGet, path, nil, &out)
+	err := c.call(ctx, http.MethodGet, "/enrolments?"+q.Encode(), nil, &out)
 	return out.Enrolments, err
-}
-
-// Issue grants a request: the gateway signs the credential with its DID's key
-// and publishes it at the hub.
-func (c *Client) Issue(ctx context.Context, enrolment string) (*Enrolment, error) {
-	var e Enrolment
-	return &e, c.call(ctx, http.MethodPost, "/enrolments/"+url.PathEscape(enrolment)+"/issue", map[string]any{}, &e)
 }
 
 // Credential is a role credential known to the gateway.
@@ -96,21 +91,36 @@ type Credential struct {
 	Role       string `json:"role"`
 	Subject    string `json:"subject"`
 	Issuer     string `json:"issuer"`
-	ValidUntil int64  `json:"validUntil"`
-	Revoked    bool   `json:"revoked"`
+	ValidUntil int64  `json:"validUntil,omitempty"` // ms since 1970, 0: no end
+	Revoked    int64  `json:"revoked,omitempty"`    // ms since 1970, 0: not
 }
 
-// Credentials lists the credentials of the gateway's DID, or those it issued.
-func (c *Client) Credentials(ctx context.Context, issued bool) ([]Credential, error) {
+// Issue grants a request: the gateway signs the credential with its DID's key
+// and publishes it at the hub.
+func (c *Client) Issue(ctx context.Context, enrolment string) (*Credential, error) {
+	var out Credential
+	return &out, c.call(ctx, http.MethodPost, "/enrolments/"+url.PathEscape(enrolment)+"/issue", map[string]any{}, &out)
+}
+
+// Credentials are the credentials a gateway knows.
+type Credentials struct {
+	Held   []Credential `json:"held"`   // of its own DID
+	Issued []Credential `json:"issued"` // by its own DID
+}
+
+// Credentials lists the credentials that the gateway's DID holds and issued.
+func (c *Client) Credentials(ctx context.Context) (*Credentials, error) {
+	var out Credentials
+	return &out, c.call(ctx, http.MethodGet, "/credentials", nil, &out)
+}
+
+// Holders lists who holds a role, by credentials that the gateway verified.
+func (c *Client) Holders(ctx context.Context, role string) ([]Credential, error) {
 	var out struct {
-		Credentials []Credential `json:"credentials"`
+		Holders []Credential `json:"holders"`
 	}
-	path := "/credentials?as=subject"
-	if issued {
-		path = "/credentials?as=issuer"
-	}
-	err := c.call(ctx, http.MethodGet, path, nil, &out)
-	return out.Credentials, err
+	err := c.call(ctx, http.MethodGet, "/roles/"+url.PathEscape(role)+"/holders", nil, &out)
+	return out.Holders, err
 }
 
 // Revoke ends a credential that this gateway issued.
