@@ -105,11 +105,14 @@ type Roles interface {
 
 // Enrolment is a request for a role and what became of it.
 type Enrolment struct {
-	ID      string `json:"id"`
-	Role    string `json:"role"`
-	Subject string `json:"subject" doc:"DID that asks"`
-	Status  string `json:"status" doc:"requested, issued or rejected"`
-	Digest  string `json:"digest,omitempty" doc:"digest of the credential, once issued"`
+	ID        string `json:"id"`
+	Role      string `json:"role"`
+	Subject   string `json:"subject" doc:"DID that asks"`
+	Status    string `json:"status" doc:"requested, issued or rejected"`
+	Digest    string `json:"digest,omitempty" doc:"digest of the credential, once issued"`
+	Reason    string `json:"reason,omitempty" doc:"given with a rejection"`
+	Requested int64  `json:"requested,omitempty" doc:"ms since 1970"`
+	Decided   int64  `json:"decided,omitempty" doc:"ms since 1970"`
 }
 
 // EnrolmentFilter selects enrolments; empty members do not filter.
