@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/digital-spine/spine/ens"
 	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/vc"
 )
@@ -20,8 +21,9 @@ type Credential struct {
 	ValidUntil  int64 // ms, 0: no end
 	StatusList  string
 	StatusIndex uint64
-	Revoked     int64 // ms when the hub learnt of it, 0: not revoked
-	Stored      int64 // ms
+	ListDigest  [32]byte // of the stored list when the credential was judged, zero for none; for PutCredential only
+	Revoked     int64    // ms when the hub learnt of it, 0: not revoked
+	Stored      int64    // ms
 }
 
 // Selection selects credentials; empty members do not select.
@@ -48,15 +50,25 @@ func (h *Hub) PutCredential(ctx context.Context, raw []byte) ([32]byte, error) {
 	if err != nil {
 		return digest, h.verdict(err)
 	}
-	if revoked, err := h.revoked(ctx, c); err != nil {
-		return digest, err
-	} else if revoked {
-		return digest, problem.New(422, vc.CodeRoleRevoked, "the status list of the issuer has the credential's bit set")
-	}
 	row := &Credential{Digest: digest, Raw: raw, Subject: c.Subject, Role: c.Role, Issuer: c.Issuer, ValidFrom: c.ValidFrom,
 		ValidUntil: c.ValidUntil, StatusList: c.StatusList, StatusIndex: c.StatusIndex, Stored: now}
-	added, err := h.store.PutCredential(ctx, row, []Event{{Type: EventCredential, Subject: c.Subject, Role: c.Role,
-		Digest: hex.EncodeToString(digest[:]), List: c.StatusList, At: now}})
+	events := []Event{{Type: EventCredential, Subject: c.Subject, Role: c.Role, Digest: hex.EncodeToString(digest[:]), List: c.StatusList, At: now}}
+	added := false
+	for try := 0; ; try++ {
+		var revoked bool
+		if revoked, row.ListDigest, err = h.revoked(ctx, c); err != nil {
+			return digest, err
+		}
+		if revoked {
+			return digest, problem.New(422, vc.CodeRoleRevoked, "the status list of the issuer has the credential's bit set")
+		}
+		// A list that changes between the look and the write would leave a
+		// revoked credential standing as good.
+		added, err = h.store.PutCredential(ctx, row, events)
+		if !errors.Is(err, ErrListChanged) || try == 3 {
+			break
+		}
+	}
 	if err != nil {
 		return digest, err
 	}
@@ -85,20 +97,21 @@ func (h *Hub) verdict(err error) error {
 }
 
 // revoked looks a credential's bit up in the stored list, which may not exist
-// yet.
-func (h *Hub) revoked(ctx context.Context, c *vc.RoleCredential) (bool, error) {
+// yet, and returns that list's digest.
+func (h *Hub) revoked(ctx context.Context, c *vc.RoleCredential) (bool, [32]byte, error) {
 	l, err := h.store.StatusList(ctx, c.StatusList)
 	if errors.Is(err, ErrListUnknown) {
-		return false, nil
+		return false, [32]byte{}, nil
 	}
 	if err != nil {
-		return false, err
+		return false, [32]byte{}, err
 	}
 	bits, err := listBits(l.List)
 	if err != nil || c.StatusIndex >= bits.Len() {
-		return false, err
+		return false, l.Digest, err
 	}
-	return bits.Get(c.StatusIndex)
+	set, err := bits.Get(c.StatusIndex)
+	return set, l.Digest, err
 }
 
 // Credential returns a credential's bytes as they were issued.
@@ -118,6 +131,10 @@ func (h *Hub) CredentialsOf(ctx context.Context, subject, role string, limit int
 // Holders lists the credentials for a role that are neither revoked nor
 // expired as far as the hub knows, ordered by subject.
 func (h *Hub) Holders(ctx context.Context, role, afterSubject string, afterDigest [32]byte, limit int) ([]Credential, error) {
+	role, err := ens.Normalize(role)
+	if err != nil {
+		return nil, err
+	}
 	return h.store.Credentials(ctx, Selection{Role: role, ValidAt: h.now(), AfterSubject: afterSubject, AfterDigest: afterDigest, Limit: page(limit)})
 }
 

@@ -64,8 +64,7 @@ func (h *Hub) PutStatusList(ctx context.Context, caller string, p *vc.StatusProo
 				return ErrUndone
 			}
 		}
-		var revoked []uint64
-		bits.Added(older, func(i uint64) bool { revoked = append(revoked, i); return true })
+		revoked := newRevoked(bits, older)
 		var events []Event
 		if was == nil || was.Digest != row.Digest || was.NotAfter <= now {
 			events = []Event{{Type: EventStatus, List: l.ID, Subject: l.Issuer, At: now}}
@@ -86,6 +85,37 @@ func (h *Hub) PutStatusList(ctx context.Context, caller string, p *vc.StatusProo
 			return err
 		}
 	}
+}
+
+// Revoked are the bits that a list sets and the one before did not.
+type Revoked struct {
+	// Indexes are those bits when there are at most MaxIndexes.
+	Indexes []uint64
+	// Set tells of any index whether it is one of them; it is nil unless there
+	// are more. An issuer may set millions of bits that belong to nothing.
+	Set func(index uint64) bool
+}
+
+// MaxIndexes bounds Revoked.Indexes.
+const MaxIndexes = 1000
+
+func newRevoked(bits, older *vc.Bitstring) Revoked {
+	var r Revoked
+	bits.Added(older, func(i uint64) bool {
+		r.Indexes = append(r.Indexes, i)
+		return len(r.Indexes) <= MaxIndexes
+	})
+	if len(r.Indexes) > MaxIndexes {
+		return Revoked{Set: func(i uint64) bool {
+			now, err := bits.Get(i)
+			if err != nil || !now || older == nil {
+				return err == nil && now
+			}
+			before, err := older.Get(i)
+			return err != nil || !before
+		}}
+	}
+	return r
 }
 
 // listVerdict gives the verdict on a list that was sent in an HTTP status: here

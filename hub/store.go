@@ -28,8 +28,10 @@ type Store interface {
 
 	// PutCredential stores a credential that is not there yet, marks the
 	// subject's open enrolment for its role as issued, and appends events.
-	// With a known digest it does nothing and returns false. ErrQuota when the
-	// issuer, or the pair of issuer and subject, has too many.
+	// With a known digest it does nothing and returns false. ErrListChanged
+	// when the stored status list is not the one whose bits were looked at
+	// (Credential.ListDigest). ErrQuota when the issuer, or the pair of issuer
+	// and subject, has too many.
 	PutCredential(ctx context.Context, c *Credential, events []Event) (added bool, err error)
 	// Credential returns the bytes of a credential or ErrCredentialUnknown.
 	Credential(ctx context.Context, digest [32]byte) ([]byte, error)
@@ -52,11 +54,11 @@ type Store interface {
 	// StatusList returns a list or ErrListUnknown.
 	StatusList(ctx context.Context, id string) (*StatusList, error)
 	// PutStatusList replaces a list when was is still the digest and revision
-	// stored (nil: none is stored), and marks the credentials at the given
-	// indexes as revoked; for each of them a revocation event is appended, and
-	// events after them. It returns false when another writer was first.
+	// stored (nil: none is stored), and marks the credentials whose bits are
+	// newly set as revoked; for each of them a revocation event is appended,
+	// and events after them. It returns false when another writer was first.
 	// ErrQuota.
-	PutStatusList(ctx context.Context, l *StatusList, was *StatusList, revoked []uint64, at int64, events []Event) (bool, error)
+	PutStatusList(ctx context.Context, l *StatusList, was *StatusList, revoked Revoked, at int64, events []Event) (bool, error)
 
 	// Append writes events to the feed.
 	Append(ctx context.Context, events []Event) error

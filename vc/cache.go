@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
 )
 
 // cachedBytes bounds what a Verifier keeps of parsed status lists.
@@ -24,6 +26,7 @@ type cachedList struct {
 	digest [32]byte
 	list   *StatusList
 	bits   *Bitstring
+	signer common.Address // of the proof, under the verifier's domain
 	size   int
 }
 

@@ -322,10 +322,11 @@ func (v *Verifier) CheckStatus(ctx context.Context, p *StatusProof, id string, n
 		now = v.Now()
 	}
 	digest := Digest(p.List)
-	l, bits, err := v.parsed(digest, p.List)
+	known, err := v.parsed(digest, p.List)
 	if err != nil {
 		return nil, nil, nil, &Error{Code: CodeStatusStale, Text: "status list", Err: err}
 	}
+	l := known.list
 	if id != "" && l.ID != id {
 		return nil, nil, nil, fail(CodeStatusStale, "another list than %s was served", id)
 	}
@@ -344,34 +345,36 @@ func (v *Verifier) CheckStatus(ctx context.Context, p *StatusProof, id string, n
 	case f.NotAfter <= now || f.NotAfter > f.At+v.deps.StatusTTL.Milliseconds():
 		return nil, nil, nil, fail(CodeStatusStale, "freshness of %s is over", l.ID)
 	}
-	signer, err := l.Signer(v.deps.Domain)
-	if err != nil {
-		return nil, nil, nil, &Error{Code: CodeStatusStale, Text: "proof", Err: err}
-	}
-	if err := v.entitled(ctx, l.Issuer, signer); err != nil {
+	if err := v.entitled(ctx, l.Issuer, known.signer); err != nil {
 		if codeOf(err) == CodeRole {
 			err = &Error{Code: CodeStatusStale, Text: "list", Err: err}
 		}
 		return nil, nil, nil, err
 	}
-	return l, bits, f, nil
+	return l, known.bits, f, nil
 }
 
-// parsed returns a list by the digest of its bytes, decoding it once.
-func (v *Verifier) parsed(digest [32]byte, raw []byte) (*StatusList, *Bitstring, error) {
+// parsed returns a list by the digest of its bytes, decoding it and recovering
+// its signer once.
+func (v *Verifier) parsed(digest [32]byte, raw []byte) (*cachedList, error) {
 	if e, ok := v.lists.get(digest); ok {
-		return e.list, e.bits, nil
+		return e, nil
 	}
 	l, err := ParseList(raw)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	signer, err := l.Signer(v.deps.Domain)
+	if err != nil {
+		return nil, err
 	}
 	bits, err := l.Bits()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	v.lists.put(digest, &cachedList{list: l, bits: bits, size: len(raw) + len(bits.b)})
-	return l, bits, nil
+	e := &cachedList{list: l, bits: bits, signer: signer, size: len(raw) + len(bits.b)}
+	v.lists.put(digest, e)
+	return e, nil
 }
 
 // absent marks err as one to wait for.

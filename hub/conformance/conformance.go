@@ -303,7 +303,7 @@ func issuers(t *testing.T, s hub.Store) {
 	_, err := s.PutCredential(ctx, c, nil)
 	ok(t, err)
 	equal(t, "by role", list(), []string{"byrole", "named"})
-	done, err := s.PutStatusList(ctx, list1(1, 1), nil, []uint64{1}, 5, nil)
+	done, err := s.PutStatusList(ctx, list1(1, 1), nil, hub.Revoked{Indexes: []uint64{1}}, 5, nil)
 	ok(t, err)
 	equal(t, "revoked", done, true)
 	equal(t, "after the revocation", list(), []string{"named"})
@@ -322,22 +322,22 @@ func statusLists(t *testing.T, s hub.Store) {
 		_, err := s.PutCredential(ctx, credential(n, fmt.Sprint("did:", n), "r", "did:o"), nil)
 		ok(t, err)
 	}
-	done, err := s.PutStatusList(ctx, list1(2, 2), list1(1, 1), nil, 5, nil)
+	done, err := s.PutStatusList(ctx, list1(2, 2), list1(1, 1), hub.Revoked{}, 5, nil)
 	ok(t, err)
 	equal(t, "replaced what is not there", done, false)
-	done, err = s.PutStatusList(ctx, list1(1, 1), nil, nil, 5, []hub.Event{{Type: hub.EventStatus, List: "did:o/status/1", At: 5}})
+	done, err = s.PutStatusList(ctx, list1(1, 1), nil, hub.Revoked{}, 5, []hub.Event{{Type: hub.EventStatus, List: "did:o/status/1", At: 5}})
 	ok(t, err)
 	equal(t, "first", done, true)
 	got, err := s.StatusList(ctx, "did:o/status/1")
 	ok(t, err)
 	equal(t, "list", got, list1(1, 1))
-	done, err = s.PutStatusList(ctx, list1(2, 2), list1(1, 1), []uint64{2, 99}, 7, []hub.Event{{Type: hub.EventStatus, List: "did:o/status/1", At: 7}})
+	done, err = s.PutStatusList(ctx, list1(2, 2), list1(1, 1), hub.Revoked{Indexes: []uint64{2, 99}}, 7, []hub.Event{{Type: hub.EventStatus, List: "did:o/status/1", At: 7}})
 	ok(t, err)
 	equal(t, "second", done, true)
-	done, err = s.PutStatusList(ctx, list1(3, 3), list1(1, 1), []uint64{3}, 8, nil)
+	done, err = s.PutStatusList(ctx, list1(3, 3), list1(1, 1), hub.Revoked{Indexes: []uint64{3}}, 8, nil)
 	ok(t, err)
 	equal(t, "on top of an older one", done, false)
-	done, err = s.PutStatusList(ctx, list1(3, 3), nil, []uint64{3}, 8, nil)
+	done, err = s.PutStatusList(ctx, list1(3, 3), nil, hub.Revoked{Indexes: []uint64{3}}, 8, nil)
 	ok(t, err)
 	equal(t, "as if there were none", done, false)
 
@@ -352,6 +352,26 @@ func statusLists(t *testing.T, s hub.Store) {
 	all, err := s.Credentials(ctx, hub.Selection{Subject: "did:2", Limit: 10})
 	ok(t, err)
 	equal(t, "revoked at", all[0].Revoked, int64(7))
+
+	// Many bits at once are told by a function.
+	done, err = s.PutStatusList(ctx, list1(3, 3), list1(2, 2), hub.Revoked{Set: func(i uint64) bool { return i >= 3 }}, 9, nil)
+	ok(t, err)
+	equal(t, "many bits", done, true)
+	held, err = s.Credentials(ctx, hub.Selection{Role: "r", ValidAt: 9, Limit: 10})
+	ok(t, err)
+	equal(t, "holders", digests(held), []byte{1})
+	equal(t, "events", len(events(t, s)), 4)
+
+	// A credential judged by a list that is no longer the stored one is not taken.
+	late := credential(4, "did:4", "r", "did:o")
+	_, err = s.PutCredential(ctx, late, nil)
+	is(t, err, hub.ErrListChanged)
+	late.ListDigest = [32]byte{2}
+	_, err = s.PutCredential(ctx, late, nil)
+	is(t, err, hub.ErrListChanged)
+	late.ListDigest = [32]byte{3}
+	_, err = s.PutCredential(ctx, late, nil)
+	ok(t, err)
 }
 
 func listQuota(t *testing.T, s hub.Store) {
@@ -359,7 +379,7 @@ func listQuota(t *testing.T, s hub.Store) {
 	for i := range hub.MaxListsOfIssuer + 1 {
 		l := list1(1, 1)
 		l.ID = fmt.Sprint("did:o/status/", i)
-		_, err := s.PutStatusList(ctx, l, nil, nil, 1, nil)
+		_, err := s.PutStatusList(ctx, l, nil, hub.Revoked{}, 1, nil)
 		if i < hub.MaxListsOfIssuer {
 			ok(t, err)
 		} else {

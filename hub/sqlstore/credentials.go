@@ -21,9 +21,19 @@ func (s *Store) PutCredential(ctx context.Context, c *hub.Credential, events []h
 			(SELECT COUNT(*) FROM credentials WHERE issuer = $2)`, digest, c.Issuer, c.Subject).Scan(&known, &pair, &all); err != nil {
 			return err
 		}
+		var list string
+		if err := tx.QueryRow(`SELECT digest FROM status_lists WHERE id = $1`, c.StatusList).Scan(&list); err != nil && !sqlkit.IsNoRows(err) {
+			return err
+		}
+		looked := ""
+		if c.ListDigest != [32]byte{} {
+			looked = hex.EncodeToString(c.ListDigest[:])
+		}
 		switch {
 		case known > 0:
 			return nil
+		case list != looked:
+			return hub.ErrListChanged
 		case pair >= hub.MaxCredentialsOfPair:
 			return hub.ErrQuota.WithHint(fmt.Sprintf("one issuer has at most %d credentials for one subject here", hub.MaxCredentialsOfPair))
 		case all >= hub.MaxCredentialsOfIssuer:
@@ -64,7 +74,8 @@ const (
 	byRole      = credentialColumns + `WHERE role = $6 AND $5 = '' AND ($7 = '' OR issuer = $7)` + validOnly + page
 	byIssuer    = credentialColumns + `WHERE issuer = $7 AND $5 = '' AND $6 = ''` + validOnly + page
 	everything  = credentialColumns + `WHERE $5 = '' AND $6 = '' AND $7 = ''` + validOnly + page
-	ofList      = credentialColumns + `WHERE list = $1 AND list_index = $2 AND revoked = 0`
+	ofBit       = credentialColumns + `WHERE list = $1 AND list_index = $2 AND revoked = 0`
+	ofList      = credentialColumns + `WHERE list = $1 AND revoked = 0`
 	emptyDigest = ""
 )
 
@@ -121,7 +132,7 @@ func (s *Store) StatusList(ctx context.Context, id string) (*hub.StatusList, err
 }
 
 // PutStatusList implements hub.Store.
-func (s *Store) PutStatusList(ctx context.Context, l, was *hub.StatusList, revoked []uint64, at int64, events []hub.Event) (done bool, err error) {
+func (s *Store) PutStatusList(ctx context.Context, l, was *hub.StatusList, revoked hub.Revoked, at int64, events []hub.Event) (done bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		done = false
 		var digest string
@@ -151,10 +162,8 @@ func (s *Store) PutStatusList(ctx context.Context, l, was *hub.StatusList, revok
 			l.ID, l.Issuer, l.List, hex.EncodeToString(l.Digest[:]), l.Freshness, l.Certificate, l.Revision, l.At, l.NotAfter); err != nil {
 			return err
 		}
-		for _, i := range revoked {
-			if err := revoke(tx, l, i, at); err != nil {
-				return err
-			}
+		if err := revoke(tx, l.ID, revoked, at); err != nil {
+			return err
 		}
 		done = true
 		return appendEvents(tx, events)
@@ -162,20 +171,38 @@ func (s *Store) PutStatusList(ctx context.Context, l, was *hub.StatusList, revok
 	return done && err == nil, err
 }
 
-// revoke marks the credentials of one status bit and announces each.
-func revoke(tx *sqlkit.Tx, l *hub.StatusList, index uint64, at int64) error {
-	rows, err := tx.Query(ofList, l.ID, index)
-	found, err := collect(rows, err, scanCredential)
-	if err != nil || len(found) == 0 {
-		return err
+// revoke marks the credentials of newly set bits and announces each.
+func revoke(tx *sqlkit.Tx, list string, revoked hub.Revoked, at int64) error {
+	var found []hub.Credential
+	for _, i := range revoked.Indexes {
+		rows, err := tx.Query(ofBit, list, i)
+		some, err := collect(rows, err, scanCredential)
+		if err != nil {
+			return err
+		}
+		found = append(found, some...)
 	}
-	if _, err := tx.Exec(`UPDATE credentials SET revoked = $1 WHERE list = $2 AND list_index = $3 AND revoked = 0`, at, l.ID, index); err != nil {
-		return err
+	if revoked.Set != nil {
+		// Far more bits than credentials: look at what there is instead.
+		rows, err := tx.Query(ofList, list)
+		all, err := collect(rows, err, scanCredential)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if revoked.Set(c.StatusIndex) {
+				found = append(found, c)
+			}
+		}
 	}
-	events := make([]hub.Event, 0, len(found))
 	for _, c := range found {
-		events = append(events, hub.Event{Type: hub.EventRevocation, Subject: c.Subject, Role: c.Role,
-			Digest: hex.EncodeToString(c.Digest[:]), List: l.ID, At: at})
+		digest := hex.EncodeToString(c.Digest[:])
+		if _, err := tx.Exec(`UPDATE credentials SET revoked = $1 WHERE digest = $2`, at, digest); err != nil {
+			return err
+		}
+		if err := appendEvents(tx, []hub.Event{{Type: hub.EventRevocation, Subject: c.Subject, Role: c.Role, Digest: digest, List: list, At: at}}); err != nil {
+			return err
+		}
 	}
-	return appendEvents(tx, events)
+	return nil
 }
