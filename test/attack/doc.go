@@ -1,0 +1,4 @@
+// Package attack plays the attackers: operators and participants who do what
+// their powers allow and more. Each test asserts the exact refusal, code or
+// event that docs/guarantees.md promises. It holds tests only.
+package attack
