@@ -61,12 +61,14 @@ func (p *publisher) load(ctx context.Context) error {
 	p.lost = len(list) == page
 	for i := range list {
 		m := &list[i]
-		if _, ok := p.known[memberKey{m.SID, m.Addr}]; ok {
-			continue // of this run: it knows better
+		if d, ok := p.known[memberKey{m.SID, m.Addr}]; ok && !d.over {
+			continue // of an open session, which knows better
 		}
 		d := p.deliveryLocked(m)
-		d.want, d.over = m.Next+1, true
-		p.fallLocked(d)
+		d.want, d.over = max(d.want, m.Next+1), true
+		if d.stored < d.want {
+			p.fallLocked(d)
+		}
 	}
 	return nil
 }

@@ -258,8 +258,14 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 	}
 	if err != nil {
 		landed()
-		l.fail(items, err)
-		return err
+		for _, it := range items {
+			it.finish(failed, err)
+		}
+		if items[0].moved {
+			return err // they stay in the store, for another try
+		}
+		o.log.Error("message not sealed", "channel", l.Channel, "err", err)
+		return nil // their callers know; those behind them get their own try
 	}
 	o.account(s, c, items)
 	for _, it := range items {
@@ -294,14 +300,6 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 	}
 	<-started // so that a lane's publishes are called in their order
 	return nil
-}
-
-// fail gives up on items that were never written; those that wait in the store
-// stay there.
-func (l *lane) fail(items []*item, err error) {
-	for _, it := range items {
-		it.finish(failed, err)
-	}
 }
 
 // adopt hands a session to the pump whose commit was reported as failed but is
