@@ -61,6 +61,9 @@ func (h *Hub) RequestRole(ctx context.Context, subject, role string) (*Enrolment
 			}
 		}
 	}
+	if err := h.prerequisites(ctx, r, subject); err != nil {
+		return nil, err
+	}
 	// The list of requests for an issuer rests on the indexed definition, which
 	// may be behind the chain by a block or two.
 	if err := h.store.PutRole(ctx, r, nil); err != nil {
@@ -73,6 +76,26 @@ func (h *Hub) RequestRole(ctx context.Context, subject, role string) (*Enrolment
 		return nil, err
 	}
 	return e, nil
+}
+
+// prerequisites spares an issuer requests that cannot be granted. What the hub
+// knows of the subject's roles is a hint; issuers check for themselves.
+func (h *Hub) prerequisites(ctx context.Context, r *Role, subject string) error {
+	if len(r.Prerequisites) == 0 {
+		return nil
+	}
+	held := 0
+	for _, p := range r.Prerequisites {
+		list, err := h.store.Credentials(ctx, Selection{Subject: subject, Role: p, ValidAt: h.now(), Limit: 1})
+		if err != nil {
+			return err
+		}
+		held += len(list)
+	}
+	if held == 0 || r.AllOfThem && held < len(r.Prerequisites) {
+		return ErrPrerequisite.With("prerequisites", r.Prerequisites)
+	}
+	return nil
 }
 
 // Enrolment returns one enrolment.

@@ -45,6 +45,7 @@ type feed struct {
 	clock clockwork.Clock
 	mu    sync.Mutex
 	news  chan struct{} // closed at the next event
+	waits int           // long polls that wait now
 }
 
 func newFeed(s Store, c clockwork.Clock) *feed {
@@ -63,6 +64,23 @@ func (f *feed) next() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.news
+}
+
+// enter takes one of MaxWaiting places; leave gives it back.
+func (f *feed) enter() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waits >= MaxWaiting {
+		return ErrThrottled.WithHint("too many wait already; ask without wait")
+	}
+	f.waits++
+	return nil
+}
+
+func (f *feed) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waits--
 }
 
 // run looks for events that another process on the same database wrote: one
@@ -95,6 +113,12 @@ func (f *feed) run(ctx context.Context, log *slog.Logger) error {
 // look everything up anew.
 func (h *Hub) Events(ctx context.Context, after int64, wait time.Duration) (events []Event, next int64, reset bool, err error) {
 	wait = min(max(wait, 0), MaxWait)
+	if wait > 0 {
+		if err := h.feed.enter(); err != nil {
+			return nil, after, false, err
+		}
+		defer h.feed.leave()
+	}
 	timer := h.clock.NewTimer(wait)
 	defer timer.Stop()
 	for {

@@ -74,6 +74,8 @@ type Hub struct {
 	domain   vc.Domain
 	verifier *vc.Verifier
 	feed     *feed
+	writes   *limiter // of DIDs that logged in
+	lookups  *limiter // of everybody together, under one key
 	secret   [32]byte
 }
 
@@ -103,6 +105,8 @@ func New(ctx context.Context, d Deps) (*Hub, error) {
 		Revisions: stored{}, Domain: h.domain, StatusTTL: ttl, Clock: d.Clock,
 	})
 	h.feed = newFeed(d.Store, d.Clock)
+	h.writes = newLimiter(d.Clock, WritesPerSecond, WriteBurst)
+	h.lookups = newLimiter(d.Clock, LookupsPerSecond, LookupBurst)
 	return h, nil
 }
 

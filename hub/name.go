@@ -31,6 +31,7 @@ type Role struct {
 	Issuers       Party           `json:"issuers" doc:"who may issue the role"`
 	Revokers      Party           `json:"revokers" doc:"who may revoke it"`
 	Prerequisites []string        `json:"prerequisites" doc:"roles that a subject must hold before"`
+	AllOfThem     bool            `json:"allPrerequisites" doc:"whether all of them are needed, or any one"`
 	Metadata      json.RawMessage `json:"metadata,omitempty" doc:"the definition's JSON as it stands on the chain"`
 }
 
@@ -50,6 +51,9 @@ func (h *Hub) Name(ctx context.Context, name string) (*Name, error) {
 	n, err := h.store.Name(ctx, name)
 	if !errors.Is(err, ErrNameUnknown) {
 		return n, err
+	}
+	if err := h.lookups.allow(""); err != nil {
+		return nil, err
 	}
 	if n, err = h.chain.Name(ctx, name); err != nil {
 		return nil, chainError(err)
@@ -80,6 +84,9 @@ func (h *Hub) Role(ctx context.Context, name string) (*Role, error) {
 	if !errors.Is(err, ErrRoleUnknown) {
 		return r, err
 	}
+	if err := h.lookups.allow(""); err != nil {
+		return nil, err
+	}
 	return h.role(ctx, name)
 }
 
@@ -97,6 +104,9 @@ func (h *Hub) role(ctx context.Context, name string) (*Role, error) {
 func (h *Hub) Document(ctx context.Context, id string) (*did.Document, error) {
 	normal, err := h.did(id)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.lookups.allow(""); err != nil {
 		return nil, err
 	}
 	doc, err := h.dids.Document(ctx, normal)

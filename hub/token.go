@@ -73,8 +73,9 @@ func (h *Hub) seal(s Session) string {
 	return body + "." + base64.RawURLEncoding.EncodeToString(h.mac("token", []byte(body)))
 }
 
-// Session returns who a bearer token speaks for, or ErrUnauthorized. A floor
-// that was raised after the login ends the token.
+// Session returns who a bearer token speaks for, and counts one write of that
+// DID. A floor that was raised after the login ends the token. ErrUnauthorized,
+// ErrThrottled.
 func (h *Hub) Session(ctx context.Context, token string) (*Session, error) {
 	body, sig, ok := strings.Cut(token, ".")
 	if !ok || len(token) > maxToken {
@@ -91,6 +92,9 @@ func (h *Hub) Session(ctx context.Context, token string) (*Session, error) {
 	var s Session
 	if err := json.Unmarshal(claims, &s); err != nil || h.now() >= s.Expires {
 		return nil, ErrUnauthorized
+	}
+	if err := h.writes.allow(s.DID); err != nil {
+		return nil, err
 	}
 	floor, err := h.store.RaiseFloor(ctx, s.DID, s.Inst, s.Floor)
 	if err != nil {

@@ -53,7 +53,7 @@ func (r *Reader) Role(ctx context.Context, name string) (*hub.Role, error) {
 		return nil, notFound(err, hub.ErrRoleUnknown)
 	}
 	out := &hub.Role{
-		Name: def.Name, Version: def.Version, Owner: r.did(def.Owner), Metadata: def.Metadata, Prerequisites: def.Prerequisites,
+		Name: def.Name, Version: def.Version, Owner: r.did(def.Owner), Metadata: def.Metadata, Prerequisites: def.Prerequisites, AllOfThem: def.AllPrerequisites,
 		Issuers:  hub.Party{DIDs: r.dids(def.IssuerDIDs), Role: def.IssuerRole},
 		Revokers: hub.Party{DIDs: r.dids(def.RevokerDIDs), Role: def.RevokerRole},
 	}

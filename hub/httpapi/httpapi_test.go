@@ -475,6 +475,59 @@ func TestFeedOfAnotherProcess(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	w := newWorld(t)
+	p, other := w.member(1), w.member(2)
+	for range hub.WriteBurst {
+		if _, err := w.hub.Session(t.Context(), p.token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := w.call("POST", "/enrolments", p.token, map[string]string{"role": role}, nil); code != "throttled" {
+		t.Errorf("above the rate: %s", code)
+	}
+	if code := w.call("POST", "/enrolments", other.token, map[string]string{"role": role}, nil); code != "role_unknown" {
+		t.Errorf("another DID: %s", code)
+	}
+	w.clock.Advance(time.Second)
+	if code := w.call("POST", "/enrolments", p.token, map[string]string{"role": role}, nil); code != "role_unknown" {
+		t.Errorf("a second later: %s", code)
+	}
+	for range hub.LookupBurst {
+		if _, err := w.hub.Name(t.Context(), "none.ewc"); problem.CodeOf(err) != "name_unknown" {
+			t.Fatal(err)
+		}
+	}
+	if code := w.call("GET", "/names/none.ewc", "", nil, nil); code != "throttled" {
+		t.Errorf("look-ups on the chain: %s", code)
+	}
+}
+
+func TestPrerequisites(t *testing.T) {
+	w := newWorld(t)
+	issuer, subject := w.member(1), w.member(2)
+	w.define(registry, "", issuer)
+	w.define(role, "", issuer)
+	w.chain.set(func() { w.chain.roles[role].Prerequisites = []string{registry, "x.roles.ewc"} })
+	ask := func() string {
+		return w.call("POST", "/enrolments", subject.token, map[string]string{"role": role}, nil)
+	}
+	if code := ask(); code != "prerequisite" {
+		t.Errorf("none held: %s", code)
+	}
+	if _, code := w.post(issuer.token, credential(t, issuer, subject.did, registry, nil)); code != "" {
+		t.Fatal(code)
+	}
+	w.chain.set(func() { w.chain.roles[role].AllOfThem = true })
+	if code := ask(); code != "prerequisite" {
+		t.Errorf("one of two held: %s", code)
+	}
+	w.chain.set(func() { w.chain.roles[role].AllOfThem = false })
+	if code := ask(); code != "" {
+		t.Errorf("any one is enough: %s", code)
+	}
+}
+
 func TestReads(t *testing.T) {
 	w := newWorld(t)
 	p := newParty(t, 1)
