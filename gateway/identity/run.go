@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/brokerclient"
 )
@@ -98,7 +100,7 @@ func (s *Self) step(ctx context.Context) error {
 }
 
 func (s *Self) call(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	ctx, cancel := clockwork.WithTimeout(ctx, s.d.Clock, callLimit)
 	defer cancel()
 	return fn(ctx)
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"github.com/digital-spine/spine/gateway/hubclient"
 )
 
@@ -74,7 +76,7 @@ func (b *Book) followFeed(ctx context.Context) {
 }
 
 func (b *Book) feed(ctx context.Context, after uint64, wait time.Duration) (*hubclient.News, error) {
-	ctx, cancel := context.WithTimeout(ctx, feedLimit)
+	ctx, cancel := clockwork.WithTimeout(ctx, b.d.Clock, feedLimit)
 	defer cancel()
 	return b.d.Hub.Feed(ctx, after, wait)
 }
