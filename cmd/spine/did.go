@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -60,11 +61,16 @@ func didText(d *did.Document) string {
 	}
 	for _, m := range d.VerificationMethod {
 		key := m.BlockchainAccountID + m.PublicKeyHex + m.PublicKeyBase64 + m.PublicKeyBase58 + m.PublicKeyPem
-		fmt.Fprintf(&b, "  key      #%s  %s  %s  may:%s%s%s\n", fragment(m.ID), m.Type, key,
+		fmt.Fprintf(&b, "  key      #%s  %s  %q  may:%s%s%s\n", fragment(m.ID), m.Type, key,
 			may(m.ID, d.AssertionMethod, "sign"), may(m.ID, d.Authentication, "log-in"), may(m.ID, d.KeyAgreement, "decrypt"))
 	}
 	for _, s := range d.Service {
-		fmt.Fprintf(&b, "  service  #%s  %s  %v\n", fragment(s.ID), s.Type, s.ServiceEndpoint)
+		// Quoted: what a stranger wrote must not steer the terminal.
+		endpoint, err := json.Marshal(s.ServiceEndpoint)
+		if err != nil {
+			endpoint = []byte("?")
+		}
+		fmt.Fprintf(&b, "  service  #%s  %q  %s\n", fragment(s.ID), s.Type, endpoint)
 	}
 	return b.String()
 }

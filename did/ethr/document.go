@@ -187,7 +187,7 @@ func (s *State) service(a *Attribute) (did.Service, bool) {
 		Type:            strings.TrimPrefix(a.Name, prefixService),
 		ServiceEndpoint: string(a.Value),
 	}
-	if v.Type == "" {
+	if v.Type == "" || !utf8.ValidString(v.Type) {
 		return did.Service{}, false
 	}
 	var object map[string]any

@@ -186,7 +186,8 @@ func decode(l types.Log) (event, error) {
 	default:
 		return event{}, bad
 	}
-	if !previous.IsUint64() {
+	// A log without data unpacks without an error, and without numbers.
+	if previous == nil || !previous.IsUint64() || e.kind != topicOwner && e.validTo == nil {
 		return event{}, bad
 	}
 	e.previous = previous.Uint64()
