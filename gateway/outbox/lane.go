@@ -12,7 +12,7 @@ import (
 
 // Bounds of a lane.
 const (
-	maxFlights = 2                      // publishes of a lane at the same time; frames gather meanwhile
+	maxFlights = 2                      // envelopes of a lane on their way: one flies, one is committed behind it; frames gather meanwhile
 	patience   = 200 * time.Millisecond // a publish slower than this does not hold the lane up
 	retryEvery = 5 * time.Second        // until waiting frames are tried again without news
 	drainRows  = 256                    // waiting frames read at once
@@ -41,8 +41,9 @@ type lane struct {
 
 	// Owned by the worker.
 	sess   *session
-	grown  time.Time // when a larger recipient set was first seen
-	voided time.Time // when a refusal last opened a session
+	flown  chan struct{} // closed when the last flight has landed
+	grown  time.Time     // when a larger recipient set was first seen
+	voided time.Time     // when a refusal last opened a session
 }
 
 // add queues items, or stores them behind those that wait already.

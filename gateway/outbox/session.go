@@ -289,16 +289,19 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		o.pub.leave(wires)
 		return nil
 	}
-	started := make(chan struct{})
+	before, now := l.flown, make(chan struct{})
+	l.flown = now
 	if !o.spawn(func(ctx context.Context) {
 		defer landed()
-		close(started)
+		defer close(now)
+		if before != nil {
+			<-before // a lane's envelopes reach the broker in their order
+		}
 		o.pub.send(ctx, wires)
 	}) {
+		close(now)
 		landed()
-		return nil
 	}
-	<-started // so that a lane's publishes are called in their order
 	return nil
 }
 

@@ -221,12 +221,20 @@ type net struct {
 	fail   func(bus.Msg) error
 	news   chan struct{}
 	hold   chan struct{} // publishes wait for it
+	delay  time.Duration // of a publish, for benchmarks
+	forget bool          // for benchmarks
 }
 
 func (n *net) Publish(ctx context.Context, msgs []bus.Msg) []error {
 	n.mu.Lock()
 	hold := n.hold
 	n.mu.Unlock()
+	if n.delay > 0 {
+		time.Sleep(n.delay)
+	}
+	if n.forget {
+		return make([]error, len(msgs))
+	}
 	if hold != nil {
 		select {
 		case <-hold:
