@@ -20,6 +20,9 @@ func NewSecret() (s Secret) {
 // String hides the secret from logs.
 func (Secret) String() string { return "secret" }
 
+// MarshalText hides the secret from logs and JSON.
+func (Secret) MarshalText() ([]byte, error) { return []byte("secret"), nil }
+
 // GoString hides the secret from logs.
 func (Secret) GoString() string { return "envelope.Secret{}" }
 

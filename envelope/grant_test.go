@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +32,8 @@ func TestGrant(t *testing.T) {
 	if got.Secret != m.secret || *got.Prev != *text.Prev || len(got.Creds) != 2 || got.Creds[1] != text.Creds[1] {
 		t.Errorf("box text %+v", got)
 	}
-	if s := fmt.Sprintf("%v %+v %#v %s %x", m.secret, m.secret, m.secret, got.Secret, NewSecret()); strings.Contains(s, "0, 1") || strings.Contains(s, "0001") {
+	logged := string(ok[[]byte](t)(json.Marshal(got)))
+	if s := fmt.Sprintf("%v %+v %#v %s %x", m.secret, m.secret, m.secret, got.Secret, m.secret) + logged; strings.Contains(s, "0,1") || strings.Contains(s, "0 1") || strings.Contains(s, "0, 1") || strings.Contains(s, "0001") {
 		t.Errorf("secret printed: %s", s)
 	}
 }

@@ -2,7 +2,6 @@ package envelope
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/hpke"
 	"sync"
 )
@@ -139,14 +138,6 @@ func (p *Package) PublicKey() (hpke.PublicKey, error) {
 		return nil, BadPackage.Errorf("key of suite 1: %w", err)
 	}
 	return key, nil
-}
-
-// Verify checks the package's signature alone. Errors: package.
-func (p *Package) Verify(key ed25519.PublicKey) error {
-	if !p.sign1.verify(key, typePackage, nil) {
-		return fail(BadPackage, "not signed by this key")
-	}
-	return nil
 }
 
 // NextGeneration returns the generation of a new package: last + 1 or the
