@@ -530,12 +530,14 @@ func (w *world) restart() {
 // until waits for a condition while the clock runs in small steps.
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
+	turn := time.NewTicker(time.Millisecond)
+	defer turn.Stop()
 	for range 4000 {
 		if ok() {
 			return
 		}
 		w.clock.Advance(5 * time.Millisecond)
-		time.Sleep(time.Millisecond)
+		<-turn.C
 	}
 	w.events.mu.Lock()
 	defer w.events.mu.Unlock()
@@ -544,9 +546,11 @@ func (w *world) until(what string, ok func() bool) {
 
 // pass lets time go by in steps that give the intake its turns.
 func (w *world) pass(d time.Duration) {
+	turn := time.NewTicker(2 * time.Millisecond)
+	defer turn.Stop()
 	for step := d / 20; d > 0; d -= step {
 		w.clock.Advance(step)
-		time.Sleep(2 * time.Millisecond)
+		<-turn.C
 	}
 }
 
