@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/identity"
@@ -31,6 +32,11 @@ func (s *trustStore) Instance(ctx context.Context, did string, inst uint64) (tru
 	return k, nil
 }
 
+// trimOneIn is how many newcomers pass between two counts of the strangers, on
+// average: counting costs as much as there are. Chance, so that nobody can
+// choose names that are never counted.
+const trimOneIn = 64
+
 // touch makes the row of an instance when it is new, and drops the strangers
 // seen longest ago when there are too many.
 func touch(tx *sqlkit.Tx, did string, inst uint64, now int64) error {
@@ -38,7 +44,7 @@ func touch(tx *sqlkit.Tx, did string, inst uint64, now int64) error {
 	if err != nil {
 		return err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	if n, err := res.RowsAffected(); err != nil || n == 0 || rand.IntN(trimOneIn) != 0 {
 		return err
 	}
 	var strangers int
