@@ -149,7 +149,9 @@ func run(fn func(*Tx) error, t *Tx) (err error) {
 	return fn(t)
 }
 
-// stmt returns the prepared statement of query on the write connection.
+// stmt returns the prepared statement of query on the write connection. It runs
+// in the transaction because that is open on the same connection; Tx.StmtContext
+// would prepare it again every time.
 func (t *Tx) stmt(query string) (*sql.Stmt, error) {
 	s, ok := t.db.stmts[query]
 	if !ok {
@@ -159,7 +161,7 @@ func (t *Tx) stmt(query string) (*sql.Stmt, error) {
 		}
 		t.db.stmts[query] = s
 	}
-	return t.tx.StmtContext(t.ctx, s), nil
+	return s, nil
 }
 
 // Exec runs a statement.
