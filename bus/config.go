@@ -17,11 +17,15 @@ type secrets struct {
 // services: publish, fetch, acknowledge. JetStream answers to whatever reply
 // subject a publisher names, with the rights of the stream's account; in one
 // shared account any gateway could therefore delete streams.
+//
+// A batch that is opened and never committed costs files and synced writes until
+// its 2 s are over, so a stream allows 100 at once: honest publishers have one
+// each, and send one by one when theirs is refused.
 func serverText(c EmbedConfig, s secrets) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server_name: %q\nmax_payload: %d\n", c.Name, MaxPayload)
 	fmt.Fprintf(&b, "jetstream { store_dir: %q, sync_interval: %q, max_file_store: %d, max_memory_store: %d,\n", c.StoreDir, c.SyncInterval, c.MaxFileStore, int64(256<<20))
-	b.WriteString("  limits: { batch: { max_inflight_per_stream: 500, max_inflight_total: 5000, timeout: \"2s\" } } }\n")
+	b.WriteString("  limits: { batch: { max_inflight_per_stream: 100, max_inflight_total: 2000, timeout: \"2s\" } } }\n")
 	fmt.Fprintf(&b, `accounts {
   SYS   { users: [ {user: sys, password: %q} ] }
   AUTH  { users: [ {user: callout, password: %q} ] }

@@ -11,9 +11,10 @@ import (
 )
 
 // DefaultMinBatch is the number of gathered messages from which one atomic batch
-// is faster than as many single publishes: a batch costs some 2 ms, a single
-// synced write 0.2 ms, and pipelined singles are not slower below it.
-const DefaultMinBatch = 32
+// is faster than as many single publishes. A batch costs a handful of synced
+// writes whatever its size, a single publish one each: with 32 callers of one
+// mailbox, batches from 16 on carried 1.7 times what batches from 32 on did.
+const DefaultMinBatch = 16
 
 // Msg is a message to publish: a subject of this grammar and the sealed bytes.
 type Msg struct {
