@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/digital-spine/spine/gateway/outbox"
+	"github.com/digital-spine/spine/internal/sqlkit"
+)
+
+// messageRows is how many messages one INSERT takes: a statement costs more
+// than its rows.
+const messageRows = 25
+
+var (
+	insertMessage    = insertMessages(1)
+	insertMessages25 = insertMessages(messageRows)
+)
+
+func insertMessages(rows int) string {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO outbox_messages (id, chan, sum, at, sid, seq, idx) VALUES `)
+	for i := range rows {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		n := 7 * i
+		fmt.Fprintf(&b, "($%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7)
+	}
+	return b.String()
+}
+
+// placeMessages writes where the frames of the commit's envelope are.
+func placeMessages(tx *sqlkit.Tx, c *outbox.Commit) error {
+	e := &c.Envelope
+	for i := 0; i < len(e.IDs); {
+		if c.Moved[i] {
+			if err := moveMessage(tx, c, i); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
+		end := i
+		for end < len(e.IDs) && !c.Moved[end] && end-i < messageRows {
+			end++
+		}
+		query := insertMessages25
+		if end-i < messageRows {
+			query, end = insertMessage, i+1
+		}
+		args := make([]any, 0, 7*(end-i))
+		for ; i < end; i++ {
+			args = append(args, e.IDs[i][:], c.Lane.Chan[:], c.Sums[i], e.At, e.SID[:], e.Seq, i)
+		}
+		if _, err := tx.Exec(query, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveMessage points a message that waited at its frame.
+func moveMessage(tx *sqlkit.Tx, c *outbox.Commit, i int) error {
+	e := &c.Envelope
+	if _, err := tx.Exec(`UPDATE outbox_messages SET sid = $1, seq = $2, idx = $3 WHERE id = $4`, e.SID[:], e.Seq, i, e.IDs[i][:]); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DELETE FROM outbox_waiting WHERE id = $1`, e.IDs[i][:])
+	return err
+}
+
+func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) error {
+	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0)`,
+		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), strings.Join(s.Left, " "), s.NBF, s.NAF, s.SID[:]); err != nil {
+		return err
+	}
+	for i := range members {
+		m := &members[i]
+		var prevSID, prevD []byte
+		var prev outbox.Entry
+		if m.Prev != nil {
+			prev = *m.Prev
+			prevSID, prevD = prev.SID[:], prev.D[:]
+		}
+		if _, err := tx.Exec(`INSERT INTO outbox_members (sid, addr, did, inst, pp, sent, prev_sid, prev_seq, prev_d, prev_naf, published, upto, refused, missing, told)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, -1, '', '', 0)`,
+			s.SID[:], m.Addr, m.DID, int64(m.Inst), m.PP, m.Grant, prevSID, prev.Seq, prevD, prev.NAF); err != nil {
+			return err
+		}
+	}
+	return nil
+}
