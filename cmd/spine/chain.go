@@ -85,10 +85,14 @@ func serveChain(a *app, chain *devchain.Chain, cfg devchain.Config) error {
 			}
 		}
 	}
+	faucet, err := filepath.Abs(filepath.Join(cfg.DataDir, devchain.FaucetFile))
+	if err != nil {
+		return err
+	}
 	ready := config.Ready{System: "chain", URL: chain.RPC(), Extra: map[string]string{
 		"chainId":       strconv.FormatUint(chain.ChainID(), 10),
 		"network":       cfg.Init.Network,
-		"faucetKeyFile": filepath.Join(cfg.DataDir, devchain.FaucetFile),
+		"faucetKeyFile": faucet,
 	}}
 	if err := ready.Write(cfg.DataDir); err != nil {
 		return err

@@ -103,6 +103,10 @@ func (c *Chain) handler() (http.Handler, error) {
 			http.Error(w, "this chain answers to loopback names only", http.StatusForbidden)
 			return
 		}
+		if r.Method == http.MethodGet && (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		server.ServeHTTP(&durableWriter{ResponseWriter: w, miner: c.miner}, r)
 	}), nil
 }
