@@ -19,18 +19,25 @@ type follower struct {
 
 // Watch implements Chain. Every event of the DID registry has the account as
 // its first indexed value, every one of the others the node; a new owner of a
-// subnode has the parent's node and the label's hash.
+// subnode has the parent's node and the label's hash. The root node has no
+// owner that matters here.
 func (w follower) Watch(changed func(account common.Address, node [32]byte)) {
-	w.f.Subscribe(func(l evm.Log) {
-		switch {
-		case len(l.Topics) < 2:
-			return
-		case l.Address == w.at.DIDRegistry:
-			changed(common.BytesToAddress(l.Topics[1][12:]), [32]byte{})
-			return
-		case l.Address == w.at.ENSRegistry && len(l.Topics) == 3:
-			changed(common.Address{}, crypto.Keccak256Hash(l.Topics[1][:], l.Topics[2][:]))
+	tell := func(account common.Address, node [32]byte) {
+		if account != (common.Address{}) || node != ([32]byte{}) {
+			changed(account, node)
 		}
-		changed(common.Address{}, l.Topics[1])
+	}
+	w.f.Subscribe(func(l evm.Log) {
+		if len(l.Topics) < 2 {
+			return
+		}
+		if l.Address == w.at.DIDRegistry {
+			tell(common.BytesToAddress(l.Topics[1][12:]), [32]byte{})
+			return
+		}
+		if l.Address == w.at.ENSRegistry && len(l.Topics) == 3 {
+			tell(common.Address{}, crypto.Keccak256Hash(l.Topics[1][:], l.Topics[2][:]))
+		}
+		tell(common.Address{}, l.Topics[1])
 	})
 }
