@@ -10,25 +10,27 @@ import (
 	"github.com/digital-spine/spine/internal/problem"
 )
 
-type named struct {
+// Named is the path parameter of resources with a name. Exported, because only
+// then the parser of requests sees it where it is embedded.
+type Named struct {
 	Name string `path:"name" maxLength:"255" doc:"the name"`
 }
 
 // channels registers the local channels.
 func (a *api) channels() {
-	type list struct {
+	type channelList struct {
 		Channels []gateway.Channel `json:"channels"`
 	}
 	register(a, a.operation(access.Send, http.MethodGet, "channels", "list-channels", "List the channels"),
-		func(context.Context, *struct{}) (*body[list], error) {
+		func(context.Context, *struct{}) (*body[channelList], error) {
 			l := a.Channels.List()
 			if l == nil {
 				l = []gateway.Channel{}
 			}
-			return &body[list]{list{l}}, nil
+			return &body[channelList]{channelList{l}}, nil
 		})
 	register(a, a.operation(access.Send, http.MethodGet, "channels/{name}", "get-channel", "Show a channel"),
-		func(_ context.Context, in *named) (*body[gateway.Channel], error) {
+		func(_ context.Context, in *Named) (*body[gateway.Channel], error) {
 			c, err := a.Channels.Channel(in.Name)
 			if err != nil {
 				return nil, err
@@ -45,7 +47,7 @@ func (a *api) channels() {
 	}
 	register(a, a.operation(access.Admin, http.MethodPut, "channels/{name}", "put-channel", "Make or replace a channel"),
 		func(ctx context.Context, in *struct {
-			named
+			Named
 			Body rule
 		}) (*body[gateway.Channel], error) {
 			if in.Body.Name != "" && in.Body.Name != in.Name {
@@ -60,14 +62,14 @@ func (a *api) channels() {
 			return &body[gateway.Channel]{*c}, nil
 		})
 	register(a, a.operation(access.Admin, http.MethodDelete, "channels/{name}", "delete-channel", "Delete a channel"),
-		func(ctx context.Context, in *named) (*struct{}, error) {
+		func(ctx context.Context, in *Named) (*struct{}, error) {
 			return nil, a.Channels.Delete(ctx, in.Name)
 		})
 }
 
 // events registers what the operator may know.
 func (a *api) events() {
-	type list struct {
+	type eventList struct {
 		Events []gateway.Event `json:"events"`
 		Next   int64           `json:"next" doc:"pass it as after to go on"`
 	}
@@ -78,7 +80,7 @@ func (a *api) events() {
 			Kind  string `query:"kind" enum:"refused,detected,repaired,sent,state" doc:"only this kind"`
 			Code  string `query:"code" maxLength:"64" doc:"only this code"`
 			Max   int    `query:"max" minimum:"0" maximum:"1000" doc:"at most this many, default 100"`
-		}) (*body[list], error) {
+		}) (*body[eventList], error) {
 			q := events.Query{After: in.After, Kind: in.Kind, Code: in.Code, Max: in.Max}
 			if in.Wait != "" {
 				var err error
@@ -93,13 +95,13 @@ func (a *api) events() {
 			if l == nil {
 				l = []gateway.Event{}
 			}
-			return &body[list]{list{l, next}}, nil
+			return &body[eventList]{eventList{l, next}}, nil
 		})
 }
 
 // keys registers the API keys.
 func (a *api) keys() {
-	type list struct {
+	type keyList struct {
 		Keys []access.Key `json:"keys"`
 	}
 	type made struct {
@@ -107,7 +109,7 @@ func (a *api) keys() {
 		Secret string `json:"apiKey" doc:"the key to use as bearer; it is shown once"`
 	}
 	register(a, a.operation(access.Admin, http.MethodGet, "keys", "list-keys", "List the API keys"),
-		func(context.Context, *struct{}) (*body[list], error) { return &body[list]{list{a.Keys.List()}}, nil })
+		func(context.Context, *struct{}) (*body[keyList], error) { return &body[keyList]{keyList{a.Keys.List()}}, nil })
 	create := a.operation(access.Admin, http.MethodPost, "keys", "create-key", "Make an API key")
 	create.DefaultStatus = http.StatusCreated
 	register(a, create, func(ctx context.Context, in *struct {

@@ -22,7 +22,7 @@ func (a *api) identity() {
 func (a *api) owner() {
 	register(a, a.operation(access.Admin, http.MethodPut, "topics/{name}", "put-topic", "Publish a topic, signed by this gateway's DID"),
 		func(ctx context.Context, in *struct {
-			named
+			Named
 			Body TopicSpec
 		}) (*body[Topic], error) {
 			t, err := a.Owner.PutTopic(ctx, in.Name, in.Body)
@@ -30,7 +30,7 @@ func (a *api) owner() {
 		})
 	register(a, a.operation(access.Send, http.MethodGet, "topics/{name}", "get-topic", "Show a topic as this gateway verified it"),
 		func(ctx context.Context, in *struct {
-			named
+			Named
 			Version string `query:"version" maxLength:"32" doc:"major.minor.patch; absent: the newest in force"`
 		}) (*body[Topic], error) {
 			t, err := a.Owner.Topic(ctx, in.Name, in.Version)
@@ -38,14 +38,14 @@ func (a *api) owner() {
 		})
 	register(a, a.operation(access.Admin, http.MethodPut, "names/{name}", "put-name", "Make or change a name on the chain"),
 		func(ctx context.Context, in *struct {
-			named
+			Named
 			Body NameSpec
 		}) (*body[Name], error) {
 			n, err := a.Owner.PutName(ctx, in.Name, in.Body)
 			return answer(n, err)
 		})
 	register(a, a.operation(access.Send, http.MethodGet, "names/{name}", "get-name", "Show a name as the chain has it"),
-		func(ctx context.Context, in *named) (*body[Name], error) {
+		func(ctx context.Context, in *Named) (*body[Name], error) {
 			n, err := a.Owner.Name(ctx, in.Name)
 			return answer(n, err)
 		})
@@ -137,7 +137,7 @@ func (a *api) roles() {
 			return answer(&credentials{held, issued}, err)
 		})
 	register(a, a.operation(access.Send, http.MethodGet, "roles/{name}/holders", "list-holders", "Who holds a role"),
-		func(ctx context.Context, in *named) (*body[holders], error) {
+		func(ctx context.Context, in *Named) (*body[holders], error) {
 			l, err := a.Roles.Holders(ctx, in.Name)
 			if l == nil {
 				l = []Credential{}

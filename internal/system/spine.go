@@ -1,0 +1,126 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/digital-spine/spine/broker"
+	"github.com/digital-spine/spine/evm/devchain"
+	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/hub"
+	"github.com/digital-spine/spine/internal/config"
+)
+
+// Spine is a whole spine in one process: a development chain, a hub, a broker
+// and some gateways, each with its own folder below one data folder, its own
+// keys and its own listener. They reach each other over loopback, as they would
+// in nine processes.
+type Spine struct {
+	Data     string
+	Network  *config.Network
+	Chain    *Chain
+	Hub      *Hub
+	Broker   *Broker
+	Gateways []*Gateway
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	errs   []error
+	failed chan struct{}
+}
+
+// NetworkFile is the name of the network file in a spine's data folder.
+const NetworkFile = "network.yaml"
+
+// StartSpine starts everything, or starts it again on the data of an earlier
+// run. Gateways are named by their folders.
+func StartSpine(ctx context.Context, data string, gateways []string, b Base) (s *Spine, err error) {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s = &Spine{Data: data, cancel: cancel, failed: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if data, err = filepath.Abs(data); err != nil {
+		return nil, err
+	}
+	dir := func(name string) string { return filepath.Join(data, name) }
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	if s.Chain, err = NewChain(ctx, devchain.Config{DataDir: dir("chain"), Listen: "127.0.0.1:0"}, b); err != nil {
+		return s, err
+	}
+	s.start(run, s.Chain)
+	file := dir(NetworkFile)
+	if s.Network, err = EnsureNetwork(ctx, file, s.Chain.URL(), "demo", s.Chain.Faucet()); err != nil {
+		return s, err
+	}
+	// Servers know themselves by the address they listen on; it is written into
+	// the network file once it is known, before any gateway reads it.
+	s.Network.Hub, s.Network.Broker, s.Network.NATS = "", "", ""
+	if err := s.Network.Save(file); err != nil {
+		return s, err
+	}
+	if s.Hub, err = NewHub(ctx, hub.Config{Listen: "127.0.0.1:0", Data: dir("hub"), Network: file, RPC: s.Chain.URL()}, b); err != nil {
+		return s, fmt.Errorf("hub: %w", err)
+	}
+	s.start(run, s.Hub)
+	bc := broker.Config{Data: dir("broker"), Listen: "127.0.0.1:0", Network: file, RPC: s.Chain.URL()}
+	bc.NATS.Listen = "127.0.0.1:0"
+	if s.Broker, err = NewBroker(ctx, bc, b); err != nil {
+		return s, fmt.Errorf("broker: %w", err)
+	}
+	s.start(run, s.Broker)
+	s.Network.Hub, s.Network.Broker, s.Network.NATS = s.Hub.URL(), s.Broker.URL(), s.Broker.NATSURL()
+	if err := s.Network.Save(file); err != nil {
+		return s, err
+	}
+	for _, name := range gateways {
+		g, err := NewGateway(ctx, gateway.Config{Name: name, Listen: "127.0.0.1:0", Data: dir(name), Network: file, RPC: s.Chain.URL()}, b)
+		if err != nil {
+			return s, fmt.Errorf("gateway %s: %w", name, err)
+		}
+		s.Gateways = append(s.Gateways, g)
+		s.start(run, g)
+	}
+	return s, nil
+}
+
+// start runs a system; the first that fails is told by Failed.
+func (s *Spine) start(ctx context.Context, sys System) {
+	s.wg.Go(func() {
+		if err := sys.Run(ctx); err != nil && ctx.Err() == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.errs) == 0 {
+				close(s.failed)
+			}
+			s.errs = append(s.errs, fmt.Errorf("%s: %w", sys.Name(), err))
+		}
+	})
+}
+
+// Failed is closed when a system ended by itself; Close tells why.
+func (s *Spine) Failed() <-chan struct{} { return s.failed }
+
+// AdminKey returns the operator's key of the broker.
+func (s *Spine) AdminKey() (string, error) {
+	b, err := os.ReadFile(filepath.Join(s.Data, "broker", "admin.key"))
+	return string(b), err
+}
+
+// Close stops everything and returns the errors of systems that had failed.
+func (s *Spine) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.errs...)
+}
