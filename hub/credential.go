@@ -74,12 +74,16 @@ func (h *Hub) PutCredential(ctx context.Context, raw []byte) ([32]byte, error) {
 	}
 	if added {
 		h.feed.wake()
+		h.log.Info("credential stored", "digest", hex.EncodeToString(digest[:]), "role", c.Role, "subject", c.Subject, "issuer", c.Issuer)
 	}
 	return digest, nil
 }
 
 // verdict gives the verifier's errors an HTTP status.
 func (h *Hub) verdict(err error) error {
+	if errors.Is(err, ErrChainAway) {
+		return ErrChainAway.Wrap(err)
+	}
 	switch code := problem.CodeOf(err); code {
 	case "internal", "timeout", "canceled":
 		return err

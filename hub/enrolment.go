@@ -65,8 +65,8 @@ func (h *Hub) RequestRole(ctx context.Context, subject, role string) (*Enrolment
 		return nil, err
 	}
 	// The list of requests for an issuer rests on the indexed definition, which
-	// may be behind the chain by a block or two.
-	if err := h.store.PutRole(ctx, r, nil); err != nil {
+	// may not have been written yet.
+	if err := h.store.AddRole(ctx, r); err != nil {
 		return nil, err
 	}
 	var id [16]byte
@@ -138,5 +138,6 @@ func (h *Hub) Reject(ctx context.Context, caller, id, reason string) (*Enrolment
 			return nil, ErrNotIssuer
 		}
 	}
+	h.log.Info("enrolment rejected", "enrolment", id, "role", e.Role, "subject", e.Subject, "by", caller)
 	return h.store.RejectEnrolment(ctx, id, reason, h.now())
 }

@@ -147,7 +147,7 @@ func (h *Hub) mayIssue(ctx context.Context, r *Role, issuer string) (bool, error
 // chainError keeps errors that have a code and turns the rest (transport,
 // node) into chain_unavailable.
 func chainError(err error) error {
-	if code := problem.CodeOf(err); code == "internal" || code == "timeout" {
+	if code := problem.CodeOf(err); code == "internal" || code == "timeout" || errors.Is(err, ens.ErrChain) {
 		return ErrChainAway.Wrap(err)
 	}
 	return err

@@ -76,6 +76,7 @@ func (h *Hub) PutStatusList(ctx context.Context, caller string, p *vc.StatusProo
 		if done {
 			if len(events) > 0 {
 				h.feed.wake()
+				h.log.Info("status list stored", "list", l.ID, "revision", row.Revision)
 			}
 			return nil
 		}

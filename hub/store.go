@@ -23,6 +23,9 @@ type Store interface {
 
 	// PutRole writes a role definition.
 	PutRole(ctx context.Context, r *Role, events []Event) error
+	// AddRole writes a role definition unless there is one: what the chain
+	// reader wrote is never overwritten by an older look at the chain.
+	AddRole(ctx context.Context, r *Role) error
 	// Role returns a role definition or ErrRoleUnknown.
 	Role(ctx context.Context, name string) (*Role, error)
 

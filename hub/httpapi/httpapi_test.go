@@ -235,6 +235,15 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s: code %q, want %q", name, code, tc.code)
 		}
 	}
+	w.chain.set(func() { w.chain.away = true })
+	if _, code := w.post(owner.token, credential(t, owner, subject.did, registry, nil)); code != "chain_unavailable" {
+		t.Errorf("chain away: %s", code)
+	}
+	w.chain.set(func() { w.chain.away, w.chain.stale = false, true })
+	if _, code := w.post(owner.token, credential(t, owner, subject.did, registry, nil)); code != "did_stale" {
+		t.Errorf("DID stale: %s", code)
+	}
+	w.chain.set(func() { w.chain.stale = false })
 	got, err := httpkit.Do(t.Context(), w.hc, "GET", w.url+"/api/v1/credentials/"+digest, "", "", nil)
 	if err != nil || !bytes.Equal(got, raw) {
 		t.Errorf("bytes differ: %v", err)

@@ -81,6 +81,15 @@ func (s *Store) DropName(ctx context.Context, name string, events []hub.Event) e
 
 // PutRole implements hub.Store.
 func (s *Store) PutRole(ctx context.Context, r *hub.Role, events []hub.Event) error {
+	return s.writeRole(ctx, r, true, events)
+}
+
+// AddRole implements hub.Store.
+func (s *Store) AddRole(ctx context.Context, r *hub.Role) error {
+	return s.writeRole(ctx, r, false, nil)
+}
+
+func (s *Store) writeRole(ctx context.Context, r *hub.Role, replace bool, events []hub.Event) error {
 	definition, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode role: %w", err)
@@ -91,7 +100,7 @@ func (s *Store) PutRole(ctx context.Context, r *hub.Role, events []hub.Event) er
 		if err != nil && !sqlkit.IsNoRows(err) {
 			return err
 		}
-		if err == nil && old == string(definition) {
+		if err == nil && (!replace || old == string(definition)) {
 			return appendEvents(tx, events)
 		}
 		if _, err := tx.Exec(`INSERT INTO roles (name, issuer_role, definition) VALUES ($1, $2, $3)
