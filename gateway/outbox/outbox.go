@@ -149,6 +149,10 @@ func New(ctx context.Context, d Deps) (*Outbox, error) {
 		budget: newBudget(d.Clock, d.Network),
 		asks:   make(chan ask, maxAsks), lanes: make(map[laneKey]*lane), keys: make(map[[16]byte]chan struct{}),
 	}
+	o.pub.where = func(ctx context.Context, addr string) (int, error) {
+		o.parts.forget(addr)
+		return o.partition(ctx, addr)
+	}
 	if err := o.count(ctx); err != nil {
 		return nil, err
 	}

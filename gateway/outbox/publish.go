@@ -42,6 +42,7 @@ type delivery struct {
 	flying int                // publishes under way
 	behind bool               // the pump reads it from the store
 	over   bool               // its session is not open any more
+	astray bool               // the broker knows no such mailbox in this partition
 	watch  map[int64]*ticket
 }
 
@@ -66,6 +67,9 @@ type publisher struct {
 	self  string // own address
 	clock clockwork.Clock
 	log   *slog.Logger
+
+	// where asks the directory for the partition of a mailbox.
+	where func(ctx context.Context, addr string) (int, error)
 
 	mu     sync.Mutex
 	behind map[*delivery]struct{}
@@ -277,6 +281,7 @@ func (p *publisher) storedLocked(d *delivery, pos int64) (done func()) {
 
 func (p *publisher) refusedLocked(d *delivery, err error) {
 	p.fallLocked(d)
+	d.astray = d.astray || bus.CodeOf(err) == bus.CodeNoMailbox
 	g := p.gates[d.addr]
 	if g == nil {
 		g = &gate{}

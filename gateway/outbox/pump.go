@@ -131,8 +131,16 @@ func (p *publisher) round(ctx context.Context) (wires []wire, wait time.Duration
 // and what is not needed any more.
 func (p *publisher) read(ctx context.Context, d *delivery) ([]wire, error) {
 	p.mu.Lock()
-	from, want := d.stored, d.want
+	from, want, astray := d.stored, d.want, d.astray
 	p.mu.Unlock()
+	if astray {
+		// The mailbox was moved, or the directory was wrong when asked.
+		if pp, err := p.where(ctx, d.addr); err == nil {
+			p.mu.Lock()
+			d.pp, d.astray = pp, false
+			p.mu.Unlock()
+		}
+	}
 	var wires []wire
 	if from == 0 {
 		m, err := p.store.Member(ctx, d.sid, d.addr)

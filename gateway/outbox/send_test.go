@@ -331,3 +331,58 @@ func TestTwoLanesDoNotWaitForEachOther(t *testing.T) {
 		t.Fatalf("state %s", a.State)
 	}
 }
+
+func TestMovedMailboxIsFoundAgain(t *testing.T) {
+	w := newWorld(t)
+	b := newParty(began.UnixMilli())
+	w.book.admit(b)
+	w.dir.list = append(w.dir.list, instance(b, 9)) // the book says 7
+	w.net.set(func(m bus.Msg) error {
+		if !strings.HasPrefix(m.Subject, "m.09.") {
+			return &bus.Error{Code: bus.CodeNoMailbox, Text: "nobody"}
+		}
+		return nil
+	})
+	w.start()
+	done := make(chan gateway.Accepted)
+	go func() { done <- w.send(draft(1)) }()
+	for {
+		select {
+		case a := <-done:
+			if a.State != gateway.StateAccepted {
+				t.Fatalf("state %s", a.State)
+			}
+			newReader(t, b, w.self).read(w.net.to(b.addr))
+			return
+		case <-time.After(2 * time.Millisecond):
+			w.clock.Advance(10 * time.Millisecond)
+		}
+	}
+}
+
+func TestNearTheCapEnvelopesGather(t *testing.T) {
+	w := newWorld(t)
+	b := newParty(began.UnixMilli())
+	w.book.admit(b)
+	w.network.Cap = 20
+	w.start()
+	var waits []string
+	for n := range 40 {
+		if a := w.send(draft(n)); a.State == gateway.StateWaiting {
+			waits = append(waits, a.ID)
+		}
+	}
+	if got := len(w.net.to(b.addr)); got > 12 || len(waits) < 25 {
+		t.Fatalf("%d wires and %d waiting at a cap of 20", got, len(waits))
+	}
+	w.net.await(t, "the gathered rest", func() bool {
+		w.clock.Advance(6 * time.Hour)
+		return w.status(waits[len(waits)-1]).State != gateway.StateWaiting
+	})
+	if got := len(w.net.to(b.addr)); got > 14 {
+		t.Fatalf("%d wires at a cap of 20: 30 %% are for receipts and grants", got)
+	}
+	if ids := newReader(t, b, w.self).read(w.net.to(b.addr)).ids(); len(ids) != 40 {
+		t.Fatalf("%d of 40 arrived", len(ids))
+	}
+}
