@@ -93,7 +93,7 @@ func (b *Broker) Pause(ctx context.Context, addr string, d time.Duration) error 
 		return err
 	}
 	b.Log.Info("operator paused a mailbox", "mailbox", addr, "for", d)
-	return b.Plane.Pause(ctx, m.PP, addr, b.Clock.Now().Add(d))
+	return b.Plane.Pause(ctx, m.PP, addr, d)
 }
 
 // Delete removes one stored message.

@@ -19,8 +19,8 @@ type Plane interface {
 
 	// Messages lists up to limit stored messages of a mailbox with sequences above after.
 	Messages(ctx context.Context, pp int, addr string, after uint64, limit int) ([]Stored, error)
-	// Pause stops delivery until the time; a time that has passed resumes.
-	Pause(ctx context.Context, pp int, addr string, until time.Time) error
+	// Pause stops delivery for a time; zero resumes.
+	Pause(ctx context.Context, pp int, addr string, d time.Duration) error
 	// Delete removes one stored message of the mailbox.
 	Delete(ctx context.Context, pp int, addr string, seq uint64) error
 	// Publish stores bytes under any subject.

@@ -171,17 +171,20 @@ func (p *publisher) run(l *lane) {
 	}
 }
 
-// take removes the next round from the queue; p.mu is held.
-func (l *lane) take(limit int) []*item {
+// take removes the next round from the queue, without what its caller gave up
+// waiting for; p.mu is held.
+func (l *lane) take(limit int) (items []*item) {
 	n, size := 0, 0
-	for n < len(l.queue) && n < limit {
-		size += len(l.queue[n].msg.Data)
-		if n > 0 && size > batchBytes {
+	for ; n < len(l.queue) && len(items) < limit; n++ {
+		it := l.queue[n]
+		if it.done {
+			continue
+		}
+		if size += len(it.msg.Data); len(items) > 0 && size > batchBytes {
 			break
 		}
-		n++
+		items = append(items, it)
 	}
-	items := l.queue[:n:n]
 	if l.queue = l.queue[n:]; len(l.queue) == 0 {
 		l.queue = nil
 	}

@@ -37,11 +37,11 @@ func (p *Plane) Messages(ctx context.Context, pp int, addr string, after uint64,
 	return out, nil
 }
 
-// Pause stops delivery until the time.
-func (p *Plane) Pause(ctx context.Context, pp int, addr string, until time.Time) error {
+// Pause stops delivery for a time, which runs on the bus server's clock.
+func (p *Plane) Pause(ctx context.Context, pp int, addr string, d time.Duration) error {
 	var err error
-	if time.Now().Before(until) {
-		_, err = p.js.PauseConsumer(ctx, bus.Stream(pp), bus.Consumer(addr), until)
+	if d > 0 {
+		_, err = p.js.PauseConsumer(ctx, bus.Stream(pp), bus.Consumer(addr), time.Now().Add(d))
 	} else {
 		_, err = p.js.ResumeConsumer(ctx, bus.Stream(pp), bus.Consumer(addr))
 	}
