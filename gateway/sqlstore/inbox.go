@@ -162,7 +162,8 @@ func (s *Inbox) RemoveKeys(ctx context.Context, before int64) error {
 }
 
 // Prune empties rows up to a place that were taken in before. Their ledger
-// part stays until the session is forgotten.
+// part stays until the session is forgotten; a session already forgotten goes
+// with its last row.
 func (s *Inbox) Prune(ctx context.Context, upto, before int64, limit int) (int, error) {
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
@@ -171,8 +172,25 @@ func (s *Inbox) Prune(ctx context.Context, upto, before int64, limit int) (int, 
 		if err != nil {
 			return err
 		}
-		n, err = r.RowsAffected()
-		return err
+		if n, err = r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return dropForgotten(tx)
 	})
 	return int(n), err
+}
+
+// dropForgotten removes forgotten sessions of which nothing is left to read.
+func dropForgotten(tx *sqlkit.Tx) error {
+	rows, err := tx.Query(`SELECT id FROM intake_session WHERE expires >= $1 ORDER BY expires, id LIMIT 200`, forgotten)
+	ids, err := gather(rows, err, func() (id int64, err error) { return id, rows.Scan(&id) })
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := forgetSession(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

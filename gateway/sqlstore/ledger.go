@@ -96,15 +96,29 @@ func writeRound(tx *sqlkit.Tx, r *intake.Round) error {
 		if _, err := tx.Exec(`DELETE FROM intake_proof WHERE session = $1`, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`DELETE FROM inbox WHERE id >= $1 AND id < $2`, id*inbox.MaxSeq, (id+1)*inbox.MaxSeq); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`DELETE FROM intake_session WHERE id = $1`, id); err != nil {
+		if err := forgetSession(tx, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// forgetSession drops the ledger of a session. What applications may still have
+// to read stays, and with it a row that only says whose it is.
+func forgetSession(tx *sqlkit.Tx, id int64) error {
+	from, to := id*inbox.MaxSeq, (id+1)*inbox.MaxSeq
+	if _, err := tx.Exec(`DELETE FROM inbox WHERE id >= $1 AND id < $2 AND (body IS NULL OR pos IS NULL)`, from, to); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE intake_session SET state = 3, code = 'session_over', secret = NULL, grant_ = NULL, due = 0, expires = $2 WHERE id = $1`, id, forgotten); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DELETE FROM intake_session WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.id >= $2 AND inbox.id < $3)`, id, from, to)
+	return err
+}
+
+// forgotten is the end of a session of which only content is left.
+const forgotten = int64(1) << 53
 
 func writeLedger(tx *sqlkit.Tx, x *intake.SessionRow) error {
 	if x.Stable { // only what every round changes

@@ -1,0 +1,77 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// pruneEvery is the pause between rounds of pruning, pruneBatch what one
+// transaction empties.
+const (
+	pruneEvery = 10 * time.Minute
+	pruneBatch = 500
+)
+
+// Run prunes what every consumer has acknowledged and that is older than
+// Config.Keep, until ctx ends.
+func (x *Inbox) Run(ctx context.Context) error {
+	for {
+		if err := x.prune(ctx); err != nil && ctx.Err() == nil {
+			x.log.Error("pruning the inbox failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-x.clock.After(pruneEvery):
+		}
+	}
+}
+
+// prune empties rows up to the lowest floor of all consumers. Consumers of
+// channels that are gone hold nothing back; with no consumer nothing is pruned.
+func (x *Inbox) prune(ctx context.Context) error {
+	rows, err := x.store.Consumers(ctx)
+	if err != nil {
+		return fmt.Errorf("read consumers: %w", err)
+	}
+	upto := int64(math.MaxInt64)
+	for _, r := range rows {
+		if r.Channel != "" {
+			if _, err := x.channels.Channel(r.Channel); err != nil {
+				continue
+			}
+		}
+		upto = min(upto, r.Floor)
+	}
+	if upto == math.MaxInt64 {
+		return nil
+	}
+	before := x.clock.Now().Add(-x.cfg.Keep).UnixMilli()
+	for ctx.Err() == nil {
+		n, err := x.store.Prune(ctx, upto, before, pruneBatch)
+		if err != nil || n < pruneBatch {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove forgets a consumer: its position, and what it holds in flight. It is
+// made anew, from the beginning of what is kept, when it pulls again.
+func (x *Inbox) Remove(ctx context.Context, channel, name string) error {
+	k := consumerKey{channel, name}
+	x.mu.Lock()
+	c := x.consumers[k]
+	x.mu.Unlock()
+	if c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		x.drop(c)
+	}
+	if err := x.store.RemoveConsumer(ctx, channel, name); err != nil {
+		return fmt.Errorf("remove consumer: %w", err)
+	}
+	return nil
+}
