@@ -342,7 +342,7 @@ func (v *Verifier) CheckStatus(ctx context.Context, p *StatusProof, id string, n
 		return nil, nil, nil, fail(CodeStatusStale, "freshness is not about this list")
 	case l.ValidFrom > now+Skew.Milliseconds() || f.At > now+Skew.Milliseconds():
 		return nil, nil, nil, fail(CodeStatusStale, "status list is ahead of the clock")
-	case f.NotAfter <= now || f.NotAfter > f.At+v.deps.StatusTTL.Milliseconds():
+	case f.NotAfter < now || f.NotAfter > f.At+v.deps.StatusTTL.Milliseconds():
 		return nil, nil, nil, fail(CodeStatusStale, "freshness of %s is over", l.ID)
 	}
 	if err := v.entitled(ctx, l.Issuer, known.signer); err != nil {
