@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"math/big"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -22,6 +20,7 @@ import (
 	"github.com/digital-spine/spine/evm/devchain"
 	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/internal/system"
 )
 
 type chainCmd struct {
@@ -41,7 +40,7 @@ type chainRunCmd struct {
 var coin = big.NewInt(1e18)
 
 // Run runs the development chain until it is told to stop. When the chain and
-// what init names are ready, it says so in <data>/ready.json.
+// what init names are there, <data>/ready.json says so.
 func (c *chainRunCmd) Run(a *app) error {
 	var cfg devchain.Config
 	if c.Example {
@@ -54,9 +53,8 @@ func (c *chainRunCmd) Run(a *app) error {
 	override(&cfg.DataDir, c.Data)
 	override(&cfg.Listen, c.Listen)
 	override(&cfg.Init.Network, c.Network)
-	cfg.Log = slog.New(slog.NewTextHandler(a.stderr, nil)).With("system", "chain")
-
-	chain, err := devchain.Start(a.ctx, cfg)
+	base := system.Base{Log: slog.New(slog.NewTextHandler(a.stderr, nil))}
+	chain, err := system.NewChain(a.ctx, cfg, base)
 	if errors.Is(err, devchain.ErrExcluded) {
 		return problem.New(501, "no_chain", "this binary was built without a chain").
 			WithHint("use the RPC endpoint of another chain, or build without the tag nochain")
@@ -64,44 +62,33 @@ func (c *chainRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	err = serveChain(a, chain, cfg)
-	return errors.Join(err, chain.Close())
+	err = setUp(a.ctx, chain, cfg)
+	if err == nil {
+		err = a.print(map[string]any{"rpc": chain.URL(), "chainId": cfg.ChainID, "data": cfg.DataDir},
+			"chain %d runs at %s\n", cfg.ChainID, chain.URL())
+	}
+	if err != nil {
+		return errors.Join(err, chain.Close())
+	}
+	return chain.Run(a.ctx)
 }
 
-func serveChain(a *app, chain *devchain.Chain, cfg devchain.Config) error {
-	client, err := evm.Dial(a.ctx, chain.RPC())
+// setUp puts on the chain what the configuration's init names.
+func setUp(ctx context.Context, chain *system.Chain, cfg devchain.Config) error {
+	if cfg.Init.Network == "" && len(cfg.Init.Fund) == 0 {
+		return nil
+	}
+	client, err := evm.Dial(ctx, chain.URL())
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if cfg.Init.Network != "" || len(cfg.Init.Fund) > 0 {
-		t := evm.NewTransactor(client, evm.NewKeySigner(chain.Faucet()), new(big.Int).SetUint64(chain.ChainID()))
-		if err := fund(a.ctx, t, cfg.Init.Fund); err != nil {
-			return err
-		}
-		if cfg.Init.Network != "" {
-			if _, _, err := initNetwork(a.ctx, t, t.Address(), cfg.Init.Network, cfg.Init); err != nil {
-				return err
-			}
-		}
-	}
-	faucet, err := filepath.Abs(filepath.Join(cfg.DataDir, devchain.FaucetFile))
-	if err != nil {
+	t := evm.NewTransactor(client, evm.NewKeySigner(chain.Faucet()), new(big.Int).SetUint64(cfg.ChainID))
+	if err := fund(ctx, t, cfg.Init.Fund); err != nil || cfg.Init.Network == "" {
 		return err
 	}
-	ready := config.Ready{System: "chain", URL: chain.RPC(), Extra: map[string]string{
-		"chainId":       strconv.FormatUint(chain.ChainID(), 10),
-		"network":       cfg.Init.Network,
-		"faucetKeyFile": faucet,
-	}}
-	if err := ready.Write(cfg.DataDir); err != nil {
-		return err
-	}
-	if err := a.print(ready, "chain %d runs at %s\n", chain.ChainID(), chain.RPC()); err != nil {
-		return err
-	}
-	<-a.ctx.Done()
-	return nil
+	_, _, err = initNetwork(ctx, t, t.Address(), cfg.Init.Network, cfg.Init)
+	return err
 }
 
 type chainInitCmd struct {
@@ -164,11 +151,11 @@ func initNetwork(ctx context.Context, t *evm.Transactor, root common.Address, fi
 		return nil, false, fmt.Errorf("network file %s is of chain %d, the endpoint serves %d", file, n.ChainID, chainID)
 	}
 	before := *n
-	at, made, err := contract.Ensure(ctx, t, root, contract.Addresses(n.Contracts))
+	at, made, err := contract.Ensure(ctx, t, root, n.Contracts)
 	if err != nil {
 		return nil, false, err
 	}
-	n.Contracts = config.Contracts(at)
+	n.Contracts = at
 	override(&n.Hub, o.Hub)
 	override(&n.Broker, o.Broker)
 	override(&n.NATS, o.NATS)

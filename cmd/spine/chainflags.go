@@ -58,7 +58,7 @@ func (f *chainFlags) open(ctx context.Context) (*chainView, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.chainID, v.contracts = n.ChainID, contract.Addresses(n.Contracts)
+		v.chainID, v.contracts = n.ChainID, n.Contracts
 	}
 	if rpc == "" {
 		return nil, errNoChain

@@ -25,6 +25,8 @@ const (
 	maxEvents = 2_000
 	maxValues = 256 << 10
 	maxWeight = 64 << 20
+	// namedPeriod is the time between blocks of the chains with a name.
+	namedPeriod = 5 * time.Second
 	// headSlack is what a head may be old beyond two block periods.
 	headSlack = 60 * time.Second
 )
@@ -45,8 +47,9 @@ type Options struct {
 	TTL     time.Duration // how long a state is used again (DefaultTTL)
 	Entries int           // most states kept (DefaultEntries)
 	// BlockPeriod is the chain's time between blocks; a head older than two of
-	// them and 60 s is refused. Zero is for chains that make blocks when there
-	// are transactions: their head may be of any age.
+	// them and 60 s is refused. Zero takes that of a chain with a name (EWC and
+	// Volta: 5 s). For other chains it means none: blocks come with
+	// transactions, and a head may be of any age.
 	BlockPeriod time.Duration
 }
 
@@ -84,6 +87,9 @@ func NewResolver(c evm.Client, registry common.Address, chainID uint64, clock cl
 	}
 	if o.Entries <= 0 {
 		o.Entries = DefaultEntries
+	}
+	if o.BlockPeriod == 0 && (chainID == ChainEWC || chainID == ChainVolta) {
+		o.BlockPeriod = namedPeriod
 	}
 	if clock == nil {
 		clock = clockwork.NewRealClock()
