@@ -73,6 +73,7 @@ func (s *sending) queue(ctx context.Context) {
 		l := lanes[key]
 		if l == nil {
 			l = s.o.lane(s.rows[i])
+			defer l.pins.Add(-1)
 			lanes[key] = l
 			order = append(order, l)
 		}

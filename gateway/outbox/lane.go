@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digital-spine/spine/envelope"
@@ -25,6 +26,7 @@ type lane struct {
 	o      *Outbox
 	to     []string // the selection, nil for all
 	flight chan struct{}
+	pins   atomic.Int32 // who uses it at present, changed up under the outbox's lock
 
 	// park keeps the order of frames that go to the store instead of the queue.
 	park sync.Mutex

@@ -109,8 +109,10 @@ type Outbox struct {
 	mu    sync.Mutex
 	lanes map[laneKey]*lane
 	keys  map[[16]byte]chan struct{} // messages with an idempotency key being accepted
-	ctx   context.Context            // of Run; nil before and after
-	wg    sync.WaitGroup
+
+	run sync.Mutex      // taken last, so that a lane may start its worker under its lock
+	ctx context.Context // of Run; nil before and after
+	wg  sync.WaitGroup
 }
 
 type laneKey struct {
@@ -164,13 +166,15 @@ func New(ctx context.Context, d Deps) (*Outbox, error) {
 // outbox's times until ctx ends. Messages accepted before Run wait for it.
 func (o *Outbox) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	o.mu.Lock()
+	o.run.Lock()
 	if o.ctx != nil {
-		o.mu.Unlock()
+		o.run.Unlock()
 		cancel()
 		return errors.New("outbox: runs already")
 	}
 	o.ctx = ctx
+	o.run.Unlock()
+	o.mu.Lock()
 	lanes := make([]*lane, 0, len(o.lanes))
 	for _, l := range o.lanes {
 		lanes = append(lanes, l)
@@ -178,9 +182,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	o.mu.Unlock()
 	defer func() {
 		cancel()
-		o.mu.Lock()
+		o.run.Lock()
 		o.ctx = nil
-		o.mu.Unlock()
+		o.run.Unlock()
 		o.wg.Wait()
 	}()
 	for _, l := range lanes {
@@ -197,14 +201,14 @@ func (o *Outbox) Run(ctx context.Context) error {
 
 // spawn runs fn until Run ends; false when the outbox does not run.
 func (o *Outbox) spawn(fn func(ctx context.Context)) bool {
-	o.mu.Lock()
+	o.run.Lock()
 	ctx := o.ctx
 	if ctx == nil {
-		o.mu.Unlock()
+		o.run.Unlock()
 		return false
 	}
 	o.wg.Add(1)
-	o.mu.Unlock()
+	o.run.Unlock()
 	go func() {
 		defer o.wg.Done()
 		fn(ctx)
@@ -224,6 +228,7 @@ func (o *Outbox) resume(ctx context.Context) error {
 		l.parked = true
 		l.start()
 		l.mu.Unlock()
+		l.pins.Add(-1)
 	}
 	return nil
 }
@@ -255,18 +260,22 @@ func (o *Outbox) changed(trust.Change) {
 	}
 }
 
-// lane returns the lane of a row, making it when it is not in memory.
+// lane returns the lane of a row, making it when it is not in memory. It stays
+// in memory until the caller takes its pin away: two workers for one lane group
+// would be two writers.
 func (o *Outbox) lane(row Lane) *lane {
 	key := laneKey{row.Chan, row.Topic}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if l, ok := o.lanes[key]; ok {
+		l.pins.Add(1)
 		return l
 	}
 	if len(o.lanes) >= maxLanes {
 		o.dropIdleLocked()
 	}
 	l := &lane{Lane: row, o: o, to: selection(row.Selection), flight: make(chan struct{}, maxFlights), used: o.clock.Now()}
+	l.pins.Add(1)
 	o.lanes[key] = l
 	return l
 }
@@ -277,7 +286,7 @@ func (o *Outbox) dropIdleLocked() {
 	var at time.Time
 	for _, l := range o.lanes {
 		l.mu.Lock()
-		idle, used := !l.running && !l.retry && !l.parked && len(l.queue) == 0 && len(l.flight) == 0, l.used
+		idle, used := l.pins.Load() == 0 && !l.running && !l.retry && !l.parked && len(l.queue) == 0 && len(l.flight) == 0, l.used
 		l.mu.Unlock()
 		if idle && (oldest == nil || used.Before(at)) {
 			oldest, at = l, used

@@ -207,6 +207,7 @@ func (o *Outbox) idsOf(ctx context.Context, s *Session, r Refusal) ([]string, er
 // void ends the session of a lane: its next message opens a new one.
 func (o *Outbox) void(s *Session) {
 	l := o.lane(s.Lane)
+	defer l.pins.Add(-1)
 	l.mu.Lock()
 	l.void, l.open = true, false
 	if l.parked {
@@ -219,6 +220,7 @@ func (o *Outbox) void(s *Session) {
 // next session carries them under the same ids.
 func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error {
 	l := o.lane(s.Lane)
+	defer l.pins.Add(-1)
 	l.park.Lock()
 	defer l.park.Unlock()
 	for _, r := range ranges {
