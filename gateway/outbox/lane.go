@@ -28,6 +28,9 @@ type lane struct {
 	flight chan struct{}
 	pins   atomic.Int32 // who uses it at present, changed up under the outbox's lock
 
+	// sealing is held from the look at the session to the commit. It is taken
+	// before park.
+	sealing sync.Mutex
 	// park keeps the order of frames that go to the store instead of the queue.
 	park sync.Mutex
 
@@ -35,10 +38,11 @@ type lane struct {
 	queue   []*item
 	parked  bool // older frames wait in the store
 	running bool
-	dirty   bool // recipients, record or own papers may have changed
-	open    bool // the worker has a session
-	void    bool // a member's refusal ended the session
-	retry   bool // a timer will kick
+	dirty   bool     // recipients, record or own papers may have changed
+	open    bool     // the worker has a session
+	void    bool     // a member's refusal ended the session
+	sid     [32]byte // of the session the worker has
+	retry   bool     // a timer will kick
 	used    time.Time
 
 	// Owned by the worker.
@@ -155,6 +159,8 @@ func (l *lane) work(ctx context.Context) {
 
 // step sends one envelope, or brings the session up to date.
 func (l *lane) step(ctx context.Context) error {
+	l.sealing.Lock()
+	defer l.sealing.Unlock()
 	if err := l.ready(ctx); err != nil {
 		return err
 	}

@@ -105,6 +105,9 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 	if err != nil {
 		return nil, err
 	}
+	if ended {
+		o.void(s)
+	}
 	if again != nil {
 		// Before the receipt is stored: a crash in between seals twice what
 		// may be sealed twice, under the same ids, rather than never.
@@ -123,12 +126,7 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 	}
 	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing,
 		From: s.Done, Done: max(s.Done, done(members, s.Next))})
-	return func() {
-		if ended {
-			o.void(s)
-		}
-		o.answer(s, &fresh)
-	}, nil
+	return func() { o.answer(s, &fresh) }, nil
 }
 
 // checkHead is R4.
@@ -204,16 +202,16 @@ func (o *Outbox) idsOf(ctx context.Context, s *Session, r Refusal) ([]string, er
 	return ids, nil
 }
 
-// void ends the session of a lane: its next message opens a new one.
+// void ends the session of a lane, unless it has another one already: its next
+// message opens a new one.
 func (o *Outbox) void(s *Session) {
 	l := o.lane(s.Lane)
 	defer l.pins.Add(-1)
 	l.mu.Lock()
-	l.void, l.open = true, false
-	if l.parked {
-		l.start()
+	defer l.mu.Unlock()
+	if l.sid == s.SID {
+		l.void, l.open = true, false
 	}
-	l.mu.Unlock()
 }
 
 // reopen makes the messages of refused ranges wait again, so that the lane's
@@ -221,8 +219,15 @@ func (o *Outbox) void(s *Session) {
 func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error {
 	l := o.lane(s.Lane)
 	defer l.pins.Add(-1)
+	// What is being sealed now still belongs to the session that ended.
+	l.sealing.Lock()
+	defer l.sealing.Unlock()
 	l.park.Lock()
 	defer l.park.Unlock()
+	s, err := o.store.Session(ctx, s.SID)
+	if err != nil {
+		return err
+	}
 	for _, r := range ranges {
 		for seq := r.A; seq <= min(r.B, s.Next-1); {
 			list, err := o.store.Envelopes(ctx, s.SID, seq, min(r.B, s.Next-1), pumpMember)
@@ -242,6 +247,7 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 	}
 	l.mu.Lock()
 	l.parked = true
+	l.start()
 	l.mu.Unlock()
 	return nil
 }

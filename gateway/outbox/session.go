@@ -166,7 +166,7 @@ func (l *lane) openSession(ctx context.Context, p *plan, void bool) error {
 		l.voided = o.clock.Now()
 	}
 	l.mu.Lock()
-	l.open, l.void = true, false
+	l.open, l.void, l.sid = true, false, core.Session()
 	l.mu.Unlock()
 	return nil
 }
