@@ -319,7 +319,7 @@ func TestStatusLists(t *testing.T) {
 		"another's login":     {subject.token, first, "not_issuer"},
 		"other list named":    {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.ListID += "x" }), "status_stale"},
 		"other bytes named":   {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.List[0]++ }), "status_stale"},
-		"over":                {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.At -= 60_000; b.NotAfter -= 60_000 }), "status_stale"},
+		"over":                {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.At -= 60_001; b.NotAfter -= 60_001 }), "status_stale"},
 		"longer than the TTL": {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.NotAfter++ }), "status_stale"},
 		"ahead":               {issuer.token, w.statusOf(issuer, 1, func(b *envelope.StatusBody) { b.At += 121_000; b.NotAfter += 121_000 }), "status_stale"},
 		"other's freshness":   {issuer.token, status{first.List, w.statusOf(subject, 1, nil).Freshness, b64(subject.cert.Bytes())}, "status_stale"},
