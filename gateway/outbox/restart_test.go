@@ -70,12 +70,12 @@ func TestKillBetweenCommitAndPublish(t *testing.T) {
 // TestKillBeforeCommit: nothing happened.
 func TestKillBeforeCommit(t *testing.T) {
 	w, r, _ := pair(t, 1)
-	w.store.before = func(*outbox.Commit) error { return errors.New("disk full") }
+	w.store.set(func(*outbox.Commit) error { return errors.New("disk full") }, nil)
 	out, errs := w.box.Send(background, []gateway.Draft{draft(2)})
 	if errs[0] == nil || out[0].ID != "" {
 		t.Fatalf("accepted without a commit: %+v", out[0])
 	}
-	w.store.before = nil
+	w.store.set(nil, nil)
 	a := w.send(draft(3))
 	r.read(w.net.to(r.addr))
 	if _, s := r.last(); s.ids[len(s.ids)-1] != a.ID || len(r.order) != 2 || len(r.ids()) != 2 {
@@ -88,13 +88,13 @@ func TestKillBeforeCommit(t *testing.T) {
 func TestUnknownCommit(t *testing.T) {
 	w, r, _ := pair(t, 1)
 	failed := false
-	w.store.after = func(*outbox.Commit) error {
+	w.store.set(nil, func(*outbox.Commit) error {
 		if failed {
 			return nil
 		}
 		failed = true
 		return errors.New("outcome unknown")
-	}
+	})
 	sent := make(chan gateway.Accepted, 1)
 	go func() { sent <- w.send(draft(2)) }()
 	w.net.await(t, "the envelope", func() bool { return len(w.net.to(r.addr)) == 3 })

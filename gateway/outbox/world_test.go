@@ -380,20 +380,30 @@ func (d directory) InstanceAt(_ context.Context, addr string) ([]brokerclient.In
 // happened.
 type flaky struct {
 	outbox.Store
+	mu            sync.Mutex
 	before, after func(*outbox.Commit) error
 }
 
+func (f *flaky) set(before, after func(*outbox.Commit) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before, f.after = before, after
+}
+
 func (f *flaky) Commit(ctx context.Context, c *outbox.Commit) error {
-	if f.before != nil {
-		if err := f.before(c); err != nil {
+	f.mu.Lock()
+	before, after := f.before, f.after
+	f.mu.Unlock()
+	if before != nil {
+		if err := before(c); err != nil {
 			return err
 		}
 	}
 	if err := f.Store.Commit(ctx, c); err != nil {
 		return err
 	}
-	if f.after != nil {
-		return f.after(c)
+	if after != nil {
+		return after(c)
 	}
 	return nil
 }
