@@ -45,10 +45,11 @@ var ErrNoLogin = errors.New("not logged in to the broker")
 
 // Client calls one broker. Its methods may be called from many goroutines.
 type Client struct {
-	base  string
-	hc    *http.Client
-	date  dated
-	token atomic.Pointer[string]
+	base    string
+	hc      *http.Client
+	date    dated
+	token   atomic.Pointer[string]
+	refused atomic.Pointer[func()]
 }
 
 // New returns a client of the broker at base, the URL of the network file
@@ -72,6 +73,27 @@ func (c *Client) URL() string { return c.base }
 // zero before the first one.
 func (c *Client) ServerTime() time.Time { return c.date.time() }
 
+// OnUnauthorized has fn called when the server refuses the bearer: it ended, or
+// the server lost it. fn must not block.
+func (c *Client) OnUnauthorized(fn func()) { c.refused.Store(&fn) }
+
+// failed makes a 404 recognisable by errors.Is and tells of a 401.
+func (c *Client) failed(err error) error {
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	switch p.Status {
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	case http.StatusUnauthorized:
+		if fn := c.refused.Load(); fn != nil && c.bearer() != "" {
+			(*fn)()
+		}
+	}
+	return err
+}
+
 // SetToken sets the bearer of later calls; Login sets it too.
 func (c *Client) SetToken(token string) { c.token.Store(&token) }
 
@@ -84,18 +106,9 @@ func (c *Client) bearer() string {
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	if err := httpkit.DoJSON(ctx, c.hc, method, c.base+"/api/v1/"+path, c.bearer(), in, out); err != nil {
-		return fmt.Errorf("broker: %s %s: %w", method, path, notFound(err))
+		return fmt.Errorf("broker: %s %s: %w", method, path, c.failed(err))
 	}
 	return nil
-}
-
-// notFound makes a 404 recognisable by errors.Is.
-func notFound(err error) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Status == http.StatusNotFound {
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	return err
 }
 
 // Object returns the raw bytes of a directory object by its digest, or
@@ -104,7 +117,7 @@ func (c *Client) Object(ctx context.Context, kind string, digest [32]byte) ([]by
 	path := "objects/" + hex.EncodeToString(digest[:])
 	raw, err := httpkit.Do(ctx, c.hc, http.MethodGet, c.base+"/api/v1/"+path+"?kind="+kind, c.bearer(), "", nil)
 	if err != nil {
-		return nil, fmt.Errorf("broker: get %s %s: %w", kind, path, notFound(err))
+		return nil, fmt.Errorf("broker: get %s %s: %w", kind, path, c.failed(err))
 	}
 	if len(raw) == 0 || len(raw) > MaxObject {
 		return nil, fmt.Errorf("broker: %s of %d bytes: %w", kind, len(raw), problem.New(http.StatusBadGateway, "answer_too_large", "a directory object is empty or too large"))
@@ -118,7 +131,7 @@ func (c *Client) PutObject(ctx context.Context, kind string, digest [32]byte, ra
 	path := "objects/" + hex.EncodeToString(digest[:])
 	_, err := httpkit.Do(ctx, c.hc, http.MethodPut, c.base+"/api/v1/"+path+"?kind="+kind, c.bearer(), "application/octet-stream", raw)
 	if err != nil {
-		return fmt.Errorf("broker: put %s %s: %w", kind, path, err)
+		return fmt.Errorf("broker: put %s %s: %w", kind, path, c.failed(err))
 	}
 	return nil
 }

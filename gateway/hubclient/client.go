@@ -40,10 +40,11 @@ var ErrNoLogin = errors.New("not logged in to the hub")
 
 // Client calls one hub. Its methods may be called from many goroutines.
 type Client struct {
-	base  string
-	hc    *http.Client
-	date  dated
-	token atomic.Pointer[string]
+	base    string
+	hc      *http.Client
+	date    dated
+	token   atomic.Pointer[string]
+	refused atomic.Pointer[func()]
 }
 
 // New returns a client of the hub at base, the URL of the network file without
@@ -68,6 +69,27 @@ func (c *Client) URL() string { return c.base }
 // zero before the first one.
 func (c *Client) ServerTime() time.Time { return c.date.time() }
 
+// OnUnauthorized has fn called when the server refuses the bearer: it ended, or
+// the server lost it. fn must not block.
+func (c *Client) OnUnauthorized(fn func()) { c.refused.Store(&fn) }
+
+// failed makes a 404 recognisable by errors.Is and tells of a 401.
+func (c *Client) failed(err error) error {
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	switch p.Status {
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	case http.StatusUnauthorized:
+		if fn := c.refused.Load(); fn != nil && c.bearer() != "" {
+			(*fn)()
+		}
+	}
+	return err
+}
+
 // SetToken sets the bearer of later calls; Login sets it too.
 func (c *Client) SetToken(token string) { c.token.Store(&token) }
 
@@ -80,7 +102,7 @@ func (c *Client) bearer() string {
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	if err := httpkit.DoJSON(ctx, c.hc, method, c.base+"/api/v1/"+path, c.bearer(), in, out); err != nil {
-		return fmt.Errorf("hub: %s %s: %w", method, path, notFound(err))
+		return fmt.Errorf("hub: %s %s: %w", method, path, c.failed(err))
 	}
 	return nil
 }
@@ -91,14 +113,6 @@ func (c *Client) write(ctx context.Context, method, path string, in, out any) er
 		return fmt.Errorf("hub: %s %s: %w", method, path, ErrNoLogin)
 	}
 	return c.call(ctx, method, path, in, out)
-}
-
-func notFound(err error) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Status == http.StatusNotFound {
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	return err
 }
 
 // Network are the constants a server tells at login. They must equal those of
@@ -209,7 +223,7 @@ func (c *Client) Credential(ctx context.Context, dig [32]byte) ([]byte, error) {
 	path := "credentials/" + hex.EncodeToString(dig[:])
 	raw, err := httpkit.Do(ctx, c.hc, http.MethodGet, c.base+"/api/v1/"+path, c.bearer(), "", nil)
 	if err != nil {
-		return nil, fmt.Errorf("hub: get %s: %w", path, notFound(err))
+		return nil, fmt.Errorf("hub: get %s: %w", path, c.failed(err))
 	}
 	if len(raw) == 0 || len(raw) > MaxCredential {
 		return nil, invalid("a credential is empty or too large")
@@ -259,7 +273,7 @@ func (c *Client) PublishCredential(ctx context.Context, raw []byte) ([32]byte, e
 	}
 	answer, err := httpkit.Do(ctx, c.hc, http.MethodPost, c.base+"/api/v1/credentials", c.bearer(), "application/vc+json", raw)
 	if err != nil {
-		return zero, fmt.Errorf("hub: publish credential: %w", err)
+		return zero, fmt.Errorf("hub: publish credential: %w", c.failed(err))
 	}
 	var out struct {
 		Digest string `json:"digest"`

@@ -89,7 +89,10 @@ func TestWritesNeedALogin(t *testing.T) {
 			fmt.Fprint(w, `{"id":"e","role":"r","subject":"did:x","status":"requested","requested":3}`)
 		},
 		"PUT /api/v1/status-lists": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
+		"GET /api/v1/enrolments":   func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(401) },
 	})
+	refused := 0
+	c.OnUnauthorized(func() { refused++ })
 	if _, err := c.RequestEnrolment(ctx, "r"); !errors.Is(err, ErrNoLogin) {
 		t.Fatal(err)
 	}
@@ -105,6 +108,9 @@ func TestWritesNeedALogin(t *testing.T) {
 	}
 	if err := c.PublishStatus(ctx, Status{List: []byte("l")}); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := c.Enrolments(ctx, EnrolmentFilter{Status: "issued"}); err == nil || refused != 1 {
+		t.Fatal("a refused bearer was not told", err, refused)
 	}
 }
 

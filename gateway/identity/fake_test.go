@@ -220,7 +220,10 @@ type fakeHub struct {
 	network hubclient.Network
 	down    bool
 	logins  int
+	refused func()
 }
+
+func (h *fakeHub) OnUnauthorized(fn func()) { h.refused = fn }
 
 func (h *fakeHub) URL() string { return "http://hub" }
 

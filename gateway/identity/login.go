@@ -94,7 +94,7 @@ func (s *Self) loginBroker(ctx context.Context) error {
 		PP: got.NATS.PP, Addr: s.addr, Network: got.Network, Expires: got.Expires,
 		NATSToken: s.natsToken, NKey: nkey, Sign: s.user.Sign, token: got.NATS.Token,
 	}
-	s.brokerUntil = got.Expires
+	s.broker = loggedIn{at: s.d.Clock.Now(), until: got.Expires}
 	s.tell()
 	return nil
 }
@@ -114,7 +114,7 @@ func (s *Self) loginHub(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hubUntil = got.Expires
+	s.hub = loggedIn{at: s.d.Clock.Now(), until: got.Expires}
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) err
 	s.mu.Lock()
 	s.certs = append(s.certs, &certificate{row, paper})
 	// Servers end the logins of certificates that a higher floor voids.
-	s.brokerUntil, s.hubUntil = time.Time{}, time.Time{}
+	s.broker.until, s.hub.until = time.Time{}, time.Time{}
 	s.mu.Unlock()
 	s.d.Log.Info("instance certificate made", "certificate", row.Digest, "floor", floor)
 	return nil
@@ -195,6 +195,32 @@ func (s *Self) publish(ctx context.Context) error {
 		return fmt.Errorf("publish the package: %w", err)
 	}
 	return s.tookOver(ctx, p)
+}
+
+// confirm asks the directory whether it lists the newest papers, and has them
+// published again if not: it may have been restored from a backup.
+func (s *Self) confirm(ctx context.Context) error {
+	s.mu.Lock()
+	c, p := s.newestCertificate(s.now()), s.newestTimely()
+	published := c != nil && p != nil && c.Published && p.Published
+	s.mu.Unlock()
+	if !published {
+		return nil
+	}
+	list, err := s.d.Broker.Instances(ctx, s.did)
+	if err != nil {
+		return fmt.Errorf("ask the directory for own papers: %w", err)
+	}
+	for _, i := range list {
+		if i.Inst == s.d.Inst && i.Certificate == c.Digest && i.Package == p.Digest {
+			return nil
+		}
+	}
+	s.d.Log.Warn("the directory does not list this instance's newest papers: publishing them again")
+	s.mu.Lock()
+	c.Published, p.Published = false, false
+	s.mu.Unlock()
+	return nil
 }
 
 // newestTimely is the package of the highest generation that counts. The

@@ -55,12 +55,25 @@ func (s *Self) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh makes Run look at once: after the data plane refused a token.
-func (s *Self) Refresh() {
+// loginPause is the least time between two logins to one server, so that one
+// that refuses what it gave does not keep this gateway busy.
+const loginPause = 3 * time.Second
+
+// Refresh makes Run log in to the broker anew, at once: the data plane refused
+// a token.
+func (s *Self) Refresh() { s.refused(&s.broker) }
+
+// refused notes that a server refused what the last login gave.
+func (s *Self) refused(l *loggedIn) {
 	s.mu.Lock()
-	s.brokerUntil, s.hubUntil = time.Time{}, time.Time{}
+	again := s.d.Clock.Since(l.at) >= loginPause
+	if again {
+		l.until = time.Time{}
+	}
 	s.mu.Unlock()
-	s.wake()
+	if again {
+		s.wake()
+	}
 }
 
 func (s *Self) wake() {
@@ -81,10 +94,10 @@ func (s *Self) step(ctx context.Context) error {
 	}
 	var errs error
 	s.mu.Lock()
-	brokerUntil, hubUntil := s.brokerUntil, s.hubUntil
+	brokerUntil, hubUntil := s.broker.until, s.hub.until
 	s.mu.Unlock()
 	if s.due(brokerUntil) {
-		errs = errors.Join(errs, s.call(ctx, s.loginBroker))
+		errs = errors.Join(errs, s.call(ctx, s.loginBroker), s.call(ctx, s.confirm))
 	}
 	// The directory may want the bearer, so papers go there after the login;
 	// the login itself carries the certificate.

@@ -95,8 +95,7 @@ type Self struct {
 	certs       []*certificate // newest last
 	pkgs        []*pkg         // newest last
 	login       *Login
-	brokerUntil time.Time // when the logins end; zero: log in at once
-	hubUntil    time.Time
+	broker, hub loggedIn
 	drained     int64                    // ms, when the mailbox was last found empty
 	looked      bool                     // the directory was asked for papers of ours that we do not hold
 	stopped     error                    // ErrMismatch
@@ -104,6 +103,9 @@ type Self struct {
 	changed     chan struct{}            // closed and replaced when login, stop or clock changes
 	kick        chan struct{}
 }
+
+// loggedIn says when a login was made and until when it is good.
+type loggedIn struct{ at, until time.Time }
 
 // New loads this gateway's papers, making the DID's key when the keyring has
 // none. It makes no request and starts nothing: Run does.
@@ -129,8 +131,17 @@ func New(ctx context.Context, d Deps) (*Self, error) {
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
+	if c, ok := d.Broker.(unauthorized); ok {
+		c.OnUnauthorized(func() { s.refused(&s.broker) })
+	}
+	if c, ok := d.Hub.(unauthorized); ok {
+		c.OnUnauthorized(func() { s.refused(&s.hub) })
+	}
 	return s, nil
 }
+
+// unauthorized is implemented by clients that tell when a bearer was refused.
+type unauthorized interface{ OnUnauthorized(func()) }
 
 // DID is the participant's DID in normal form.
 func (s *Self) DID() string { return s.did }

@@ -100,8 +100,34 @@ func TestLoginIsRenewed(t *testing.T) {
 	}
 	s.Refresh()
 	w.step(s, "")
-	if w.broker.logins != 3 {
+	if w.broker.logins != 2 {
+		t.Fatal("a server that refuses at once keeps the gateway busy")
+	}
+	w.clock.Advance(loginPause)
+	s.Refresh()
+	w.step(s, "")
+	if w.broker.logins != 3 || w.hub.logins != 2 {
 		t.Fatal("no login after Refresh")
+	}
+	w.hub.refused()
+	w.step(s, "")
+	if w.hub.logins != 3 || w.broker.logins != 3 {
+		t.Fatal("no login after the hub refused the bearer")
+	}
+}
+
+func TestDirectoryLosesThePapers(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready()
+	clear(w.broker.objects)
+	w.broker.list = nil
+	w.clock.Advance(6 * time.Minute) // the next login
+	w.step(s, "")
+	if len(w.broker.list) != 1 || w.broker.list[0].Certificate != s.Certificate().Digest() || w.broker.list[0].Package != s.Package().Digest() || len(w.broker.objects) != 2 {
+		t.Fatalf("not published again: %+v", w.broker.list)
+	}
+	if len(w.store.pkgs) != 1 {
+		t.Fatal("new papers were made")
 	}
 }
 

@@ -192,7 +192,7 @@ func TestHubHidesARevocation(t *testing.T) {
 		if err := standing(); err != nil {
 			t.Fatal("within the TTL the old list counts:", err)
 		}
-		w.pass(2 * time.Second)
+		w.pass(3 * time.Second)
 		code(t, standing(), "status_stale")
 		code(t, w.roles(b.did, cred), "status_stale")
 		// It shows the new one for a moment, then the old list under a freshness

@@ -19,6 +19,10 @@ const (
 	feedLast  = 5 * time.Second
 )
 
+// maxSingly is how many events of one answer are acted on one by one; above it,
+// everything is judged again, once.
+const maxSingly = 256
+
 // unusedFor is when a status list is no longer refreshed, because no verdict
 // rests on it any more.
 const unusedFor = 10 * time.Minute
@@ -65,11 +69,17 @@ func (b *Book) followFeed(ctx context.Context) {
 			b.pause(ctx, feedFirst)
 			continue
 		}
-		for _, e := range news.Events {
-			b.told(ctx, e)
+		if len(news.Events) > maxSingly {
+			b.everythingChanged()
+		} else {
+			for _, e := range news.Events {
+				b.told(ctx, e)
+			}
 		}
-		if news.Next == after && len(news.Events) > 0 {
-			b.pause(ctx, feedFirst) // it repeats itself
+		if len(news.Events) > maxSingly || len(news.Events) == 0 || news.Next == after {
+			// Much, nothing or the same again: however fast the hub answers, this
+			// gateway has other work.
+			b.pause(ctx, feedFirst)
 		}
 		after = news.Next
 	}
@@ -101,6 +111,11 @@ func (b *Book) told(ctx context.Context, e hubclient.Event) {
 	switch e.Type {
 	case "credential", "revocation":
 		b.credentialChanged(digest, e.Subject, e.Role)
+	}
+	if b.d.Chain != nil {
+		return // it tells of the rest, and first hand
+	}
+	switch e.Type {
 	case "role":
 		b.roleChanged(e.Role)
 	case "did":
