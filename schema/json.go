@@ -29,6 +29,7 @@ func compileJSON(root string, files []File) (Validator, error) {
 	c.UseLoader(loader{})
 	seen := make(map[string]bool, len(files))
 	var doc []byte
+	var parsed any
 	for _, f := range files {
 		if f.Name == "" || len(f.Name) > 255 || strings.ContainsAny(f.Name, "\x00#?\\ ") || strings.Contains(f.Name, "..") || strings.HasPrefix(f.Name, "/") || seen[f.Name] {
 			return nil, invalid("a file's name is empty, given twice or not a plain relative path", nil)
@@ -45,7 +46,7 @@ func compileJSON(root string, files []File) (Validator, error) {
 			return nil, invalid("file "+f.Name+" cannot be used", err)
 		}
 		if f.Name == root {
-			doc = f.Data
+			doc, parsed = f.Data, v
 		}
 	}
 	if doc == nil {
@@ -55,7 +56,13 @@ func compileJSON(root string, files []File) (Validator, error) {
 	if err != nil {
 		return nil, invalid("the schema does not compile: "+clip(err.Error()), err)
 	}
-	return &library{s}, nil
+	lib := &library{s}
+	if len(files) == 1 {
+		if prog := translate(parsed); prog != nil {
+			return &compiled{prog, lib}, nil
+		}
+	}
+	return lib, nil
 }
 
 // library validates with the reference library.

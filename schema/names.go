@@ -75,3 +75,19 @@ func (n *nameset) twice(mark int, name []byte) bool {
 	n.names = append(n.names, name)
 	return false
 }
+
+// reset forgets every object opened at mark or later.
+func (n *nameset) reset(mark int) {
+	if len(n.names) > mark {
+		n.names = n.names[:mark]
+	}
+	for k := len(n.tables); k > 0 && n.tables[k-1].mark >= mark; k-- {
+		n.tables = n.tables[:k-1]
+	}
+	if mark == 0 {
+		if cap(n.names) > 1024 {
+			n.names = nil
+		}
+		clear(n.names[:cap(n.names)])
+	}
+}
