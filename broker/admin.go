@@ -161,6 +161,13 @@ func (b *Broker) Metering(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	conns := make(map[string]int, len(all))
+	for _, t := range all {
+		conns[t.Addr]++
+	}
+	b.mu.Lock()
+	b.conns = conns
+	b.mu.Unlock()
 	for _, addr := range b.meter.add(b.now(), all) {
 		n, err := b.Plane.Kick(ctx, addr)
 		if err != nil {

@@ -74,6 +74,7 @@ type Broker struct {
 	mu     sync.Mutex
 	used   map[[32]byte]int64 // challenges that were answered, until they expire (ms)
 	bans   map[string]Ban     // by address
+	conns  map[string]int     // open connections by address, as of the last metering, and admitted since
 	logins *limiter
 	writes *limiter
 	meter  *meter
@@ -91,7 +92,7 @@ func New(ctx context.Context, d Deps) (*Broker, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{Deps: d, used: make(map[[32]byte]int64), bans: make(map[string]Ban)}
+	b := &Broker{Deps: d, used: make(map[[32]byte]int64), bans: make(map[string]Ban), conns: make(map[string]int)}
 	b.keys.token, b.keys.nonce, b.keys.inbox = b.derive("token"), b.derive("challenge"), b.derive("inbox")
 	b.logins = newLimiter(d.Clock, float64(d.Limits.LoginsPerMinute)/60, d.Limits.LoginsPerMinute)
 	b.writes = newLimiter(d.Clock, float64(d.Limits.WritesPerMinute)/60, d.Limits.WritesPerMinute)

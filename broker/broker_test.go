@@ -68,6 +68,13 @@ func TestTimes(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tc.name, tc.got, tc.want)
 		}
 	}
+	codes := map[string]int{}
+	for range 20 {
+		codes[connect(l.NATS.Token, pub, p.NKey, "nonce")]++
+	}
+	if codes[""] != 15 || codes["throttled"] != 5 { // one was admitted above
+		t.Errorf("twenty connections at once: %v", codes)
+	}
 	if _, err := b.Broker.Session(l.NATS.Token); problem.CodeOf(err) != "token" {
 		t.Errorf("a bus token as HTTP bearer: %v", err)
 	}
@@ -77,6 +84,9 @@ func TestTimes(t *testing.T) {
 	clock.Advance(10 * time.Minute)
 	if _, err := b.Broker.Session(l.Token); problem.CodeOf(err) != "token" {
 		t.Errorf("after ten minutes: %v", err)
+	}
+	if err := b.Broker.Metering(ctx); err != nil {
+		t.Fatal(err)
 	}
 	if got := connect(l.NATS.Token, pub, p.NKey, "nonce"); got != "token" {
 		t.Errorf("bus token after ten minutes: %q", got)

@@ -112,7 +112,26 @@ func (b *Broker) Admit(c Connecting) (*Session, error) {
 	if err != nil || key.Verify([]byte(c.Nonce), sig) != nil {
 		return nil, ErrNonce
 	}
+	if !b.connect(s.Addr) {
+		return nil, ErrThrottled.WithHint("too many connections of this instance")
+	}
 	return s, nil
+}
+
+// maxConns bounds the connections of one address: the account of all gateways
+// has a limit, which nobody may use up alone.
+const maxConns = 16
+
+// connect counts a connection that is about to be made; every metering sets the
+// count to what is open.
+func (b *Broker) connect(addr string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conns[addr] >= maxConns {
+		return false
+	}
+	b.conns[addr]++
+	return true
 }
 
 // inbox returns the prefix under which a key's connection may receive. Nobody

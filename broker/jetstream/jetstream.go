@@ -58,7 +58,6 @@ type partition struct {
 	mu       sync.Mutex
 	loaded   bool
 	subjects []string
-	open     map[string]bool // mailboxes whose consumer was seen
 }
 
 // New opens the broker's connections to the server's accounts. No stream is
@@ -99,7 +98,7 @@ func (p *Plane) partition(pp int) *partition {
 	defer p.mu.Unlock()
 	t := p.streams[pp]
 	if t == nil {
-		t = &partition{open: make(map[string]bool)}
+		t = new(partition)
 		p.streams[pp] = t
 	}
 	return t
@@ -124,21 +123,18 @@ func (p *Plane) streamConfig(pp int, subjects []string) js.StreamConfig {
 	}
 }
 
-// Open makes what is missing of a mailbox.
+// Open makes what is missing of a mailbox. It asks each time, so that a consumer
+// that went is there again after the next login.
 func (p *Plane) Open(ctx context.Context, pp int, addr string) error {
 	t := p.partition(pp)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.open[addr] {
-		return nil
-	}
 	if err := p.subject(ctx, t, pp, addr); err != nil {
 		return fmt.Errorf("mailbox %s: %w", addr, err)
 	}
 	if _, err := p.js.CreateConsumer(ctx, bus.Stream(pp), consumerConfig(pp, addr, 0)); err != nil && !errors.Is(err, js.ErrConsumerExists) {
 		return fmt.Errorf("consumer of %s: %w", addr, err)
 	}
-	t.open[addr] = true
 	return nil
 }
 
@@ -192,14 +188,12 @@ func (p *Plane) Remake(ctx context.Context, pp int, addr string, seq uint64) err
 		return fmt.Errorf("mailbox %s: %w", addr, err)
 	}
 	stream := bus.Stream(pp)
-	delete(t.open, addr)
 	if err := p.js.DeleteConsumer(ctx, stream, bus.Consumer(addr)); err != nil && !errors.Is(err, js.ErrConsumerNotFound) {
 		return fmt.Errorf("consumer of %s: %w", addr, err)
 	}
 	if _, err := p.js.CreateConsumer(ctx, stream, consumerConfig(pp, addr, seq)); err != nil {
 		return fmt.Errorf("consumer of %s: %w", addr, err)
 	}
-	t.open[addr] = true
 	return nil
 }
 
