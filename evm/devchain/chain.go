@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -29,6 +30,9 @@ import (
 // cacheMB is the size of each of the node's caches. The defaults would
 // preallocate log files of more than a gigabyte.
 const cacheMB = 16
+
+// nodeName is the folder of the node's data in the data directory.
+const nodeName = "devchain"
 
 // gasLimit is the gas of one block.
 const gasLimit = 60_000_000
@@ -112,15 +116,26 @@ func (c *Chain) stop() error {
 // no pruning), since state kept in memory would roll the chain back to the
 // last clean stop when the process is killed.
 func (c *Chain) open(dataDir string) error {
+	nodeKey, err := crypto.GenerateKey()
+	if err != nil {
+		return fmt.Errorf("devchain: making the node's key: %w", err)
+	}
 	stack, err := node.New(&node.Config{
-		Name:    "devchain",
+		Name:    nodeName,
 		DataDir: dataDir,
-		P2P:     p2p.Config{NoDiscovery: true, NoDial: true, MaxPeers: 0},
+		P2P:     p2p.Config{PrivateKey: nodeKey, NoDiscovery: true, NoDial: true, MaxPeers: 0},
 		// No account of the node's own, and so no key store beside the data.
 		UseLightweightKDF: true,
 	})
 	if err != nil {
 		return fmt.Errorf("devchain: opening %s: %w", dataDir, err)
+	}
+	// The directory is locked now. The library keeps a database of peers there,
+	// which there are none of, and does not open one that a kill left half made.
+	if peers := path(dataDir, nodeName, "nodes"); peers != "" {
+		if err := os.RemoveAll(peers); err != nil {
+			return fmt.Errorf("devchain: %w", errors.Join(err, stack.Close()))
+		}
 	}
 	conf := ethconfig.Defaults
 	conf.Genesis = genesis(c.id)
@@ -206,10 +221,10 @@ func chainConfig(chainID uint64) *params.ChainConfig {
 	}
 }
 
-// path joins a file name to the data directory; "" stays "".
-func path(dataDir, name string) string {
+// path joins names to the data directory; "" stays "".
+func path(dataDir string, names ...string) string {
 	if dataDir == "" {
 		return ""
 	}
-	return filepath.Join(dataDir, name)
+	return filepath.Join(append([]string{dataDir}, names...)...)
 }

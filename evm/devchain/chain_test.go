@@ -199,6 +199,36 @@ func TestKillKeepsEveryAnsweredBlock(t *testing.T) {
 	t.Logf("%d answered transactions, head %d, %v", len(told), head, err)
 }
 
+// TestKillAtTheStart kills children while they make or open the data
+// directory; the next one must open it.
+func TestKillAtTheStart(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 24 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childDir+"="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Killed after a while that grows past the time of a start, or at once
+		// when it said that it cannot.
+		timer := time.AfterFunc(time.Duration(10+5*i)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "error") {
+				t.Error(lines.Text())
+			}
+		}
+		timer.Stop()
+		_ = cmd.Wait()
+		if i%6 == 5 {
+			dir = t.TempDir()
+		}
+	}
+}
+
 func TestOnlyLoopback(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"} {
 		if c, err := devchain.Start(t.Context(), devchain.Config{Listen: address}); err == nil {
