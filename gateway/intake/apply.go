@@ -72,7 +72,9 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 	if refusal != nil {
 		code := envelope.CodeOf(refusal)
 		row.Verdict = inbox.EncodeFaults([]inbox.Fault{{Frame: -1, Code: string(code)}})
-		s.led.refuse(seq, string(code), -1)
+		if !s.led.refuse(seq, string(code), -1) {
+			s.led.stopTelling(seq, it.env.Prev)
+		}
 		x.failed(it, refusal)
 	} else if err := x.frames(ctx, it, &row, now); err != nil {
 		return err
@@ -116,8 +118,8 @@ func (x *Intake) frames(ctx context.Context, it *item, row *inbox.Row, now int64
 			code = envelope.BadSchema // also json_* of a body that is not JSON
 		}
 		faults = append(faults, inbox.Fault{Frame: i, Code: string(code)})
-		if code.TellsSender() {
-			s.led.refuse(it.env.Seq, string(code), i)
+		if code.TellsSender() && !s.led.refuse(it.env.Seq, string(code), i) {
+			s.led.stopTelling(it.env.Seq, it.env.Prev)
 		}
 		e := event(it, bad)
 		e.Code = string(code)

@@ -175,6 +175,9 @@ var attacks = []attack{
 		w.settled()
 		w.clock.Advance(retention + 2*time.Hour)
 		w.until("forgotten", func() bool {
+			if _, err := w.store.Inbox().Prune(w.ctx, 1, w.clock.Now().UnixMilli(), 10); err != nil {
+				return false
+			}
 			r, err := w.store.Intake().Session(w.ctx, f.core.Session())
 			return err == nil && r == nil
 		})

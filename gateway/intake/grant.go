@@ -28,7 +28,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 				return nil
 			}
 		case Refused:
-			x.report(event(it, envelope.SessionRefused.Errorf("the session was refused: %s", s.row.Code)))
+			x.report(event(it, s.refusal()))
 			return nil
 		case Waiting:
 			if bytes.Equal(s.row.Grant, it.Data) {
@@ -197,4 +197,12 @@ func (x *Intake) opened(s *session, h *Hole) {
 // info returns what handing over needs of a session.
 func infoOf(core *envelope.Core, version string, roles []string, key []byte) *inbox.SessionInfo {
 	return &inbox.SessionInfo{From: core.From, Inst: core.Inst, SID: core.Session(), Topic: core.Topic, Version: version, Roles: roles, Key: key}
+}
+
+// refusal is what is said of anything that belongs to a refused session.
+func (s *session) refusal() error {
+	if s.row.Code == string(envelope.SessionOver) { // forgotten but for what applications have not read
+		return envelope.SessionOver.Errorf("session and retention are past")
+	}
+	return envelope.SessionRefused.Errorf("the session was refused: %s", s.row.Code)
 }

@@ -63,6 +63,8 @@ type Ledger struct {
 	Strict   bool      `cbor:"16,keyasint,omitempty"` // order of the topic record
 	FirstBad int64     `cbor:"17,keyasint,omitempty"` // when a judgement first failed (ms)
 	Told     string    `cbor:"18,keyasint,omitempty"` // last waiting code reported
+	StopAt   uint64    `cbor:"21,keyasint,omitempty"` // first number whose refusal found no room to be told, plus 1
+	StopHead [32]byte  `cbor:"22,keyasint"`           // D of the number before it
 	Follower [32]byte  `cbor:"19,keyasint"`           // session that named this one as its predecessor
 }
 
@@ -217,6 +219,15 @@ func (l *Ledger) refuse(seq uint64, code string, frame int) bool {
 	copy(l.Refused[i+1:], l.Refused[i:])
 	l.Refused[i] = Refusal{From: seq, To: seq, Code: code, Frame: frame}
 	return true
+}
+
+// stopTelling notes that the refusal of a number found no room: receipts stop
+// before it, so that nothing refused is ever told as delivered. before is the
+// D of its predecessor.
+func (l *Ledger) stopTelling(seq uint64, before [32]byte) {
+	if l.StopAt == 0 || seq+1 < l.StopAt {
+		l.StopAt, l.StopHead = seq+1, before
+	}
 }
 
 // firstHole returns the first hole at or above from that later messages still

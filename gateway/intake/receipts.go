@@ -124,9 +124,10 @@ func (s *session) receiptLane() (envelope.Lane, bool) {
 			l.Refused = append(l.Refused, envelope.Refusal{First: r.From, Last: r.To, Code: c, Frame: int64(r.Frame)})
 		}
 	}
-	if len(s.led.Refused) >= MaxRefusals { // no room to tell what comes after
-		if last := s.led.Refused[len(s.led.Refused)-1]; int64(last.From) < l.UpTo {
-			l.Refused = l.Refused[:min(len(l.Refused), envelope.MaxRanges)]
+	if stop := s.led.StopAt; stop > 0 && l.UpTo >= int64(stop)-1 {
+		l.UpTo, l.Head = int64(stop)-2, s.led.StopHead
+		if l.UpTo < 0 {
+			l.Head = s.sid()
 		}
 	}
 	return l, true

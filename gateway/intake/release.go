@@ -317,7 +317,9 @@ func (x *Intake) refusePending(ctx context.Context, s *session, cause error) err
 	verdict := inbox.EncodeFaults([]inbox.Fault{{Frame: -1, Code: code}})
 	refuse := func(id int64) {
 		seq := uint64(id % inbox.MaxSeq)
-		s.led.refuse(seq, code, -1)
+		if !s.led.refuse(seq, code, -1) {
+			s.led.stopTelling(seq, s.sid())
+		}
 		e := about(s, gateway.KindRefused, code, seq, seq, detail(cause))
 		x.report(e)
 	}
@@ -343,6 +345,10 @@ func (x *Intake) refusePending(ctx context.Context, s *session, cause error) err
 // reconsider forgets verdicts that a change may have overturned.
 func (x *Intake) reconsider(c trust.Change) {
 	for _, s := range x.byID {
+		if s.row.State == Refused && s.row.Code == string(envelope.RoleNotAdmitted) && c == (trust.Change{}) {
+			x.forget(s) // it may be granted again: who is admitted may be another answer now
+			continue
+		}
 		if s.core == nil || (c.DID != "" && c.DID != s.core.From) || (c.Topic != "" && c.Topic != s.core.Topic) {
 			continue
 		}

@@ -200,7 +200,7 @@ func (x *Intake) route(ctx context.Context, it *item, good *[]*item) error {
 		p.fail(now)
 		x.report(event(it, s.core.CheckSender(it.sender)))
 	case s.row.State == Refused:
-		x.report(event(it, envelope.SessionRefused.Errorf("the session was refused: %s", s.row.Code)))
+		x.report(event(it, s.refusal()))
 	case x.now() > s.row.Expires:
 		x.report(event(it, envelope.SessionOver.Errorf("session and retention are past")))
 	case x.shares[it.sender] > x.d.Config.ShareBytes:

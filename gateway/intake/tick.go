@@ -48,6 +48,9 @@ func (x *Intake) tick(ctx context.Context) error {
 		if err := x.expire(ctx, now); err != nil {
 			return err
 		}
+		if err := x.weigh(ctx); err != nil {
+			return err
+		}
 		if err := x.d.Vault.Rotate(ctx); err != nil {
 			x.log.Error("making a new data key failed; the old one goes on", "error", err)
 		}
@@ -160,6 +163,22 @@ func (x *Intake) expire(ctx context.Context, now int64) error {
 		if s.row.State == Open && len(s.row.Secret) > 0 && s.core != nil && now > s.core.NotAfter+envelope.SecretGrace {
 			s.row.Secret, s.keys, s.ready = nil, nil, false
 			x.touch(s, true)
+		}
+	}
+	return nil
+}
+
+// weigh reads the senders' shares of the inbox again when one is getting full:
+// pruning and forgetting have made room since.
+func (x *Intake) weigh(ctx context.Context) error {
+	for _, n := range x.shares {
+		if n > x.d.Config.ShareBytes/2 {
+			shares, err := x.d.Store.SenderBytes(ctx)
+			if err != nil {
+				return fmt.Errorf("read shares: %w", err)
+			}
+			x.shares = shares
+			return nil
 		}
 	}
 	return nil
