@@ -23,10 +23,15 @@ import (
 type cli struct {
 	JSON bool `name:"json" help:"Print results as JSON, one object on one line."`
 
-	Chain   chainCmd   `cmd:"" help:"Run the development chain, or put the contracts on any chain."`
-	DID     didCmd     `cmd:"" name:"did" help:"Look at DIDs."`
-	ENS     ensCmd     `cmd:"" name:"ens" help:"Look at names and roles."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo        demoCmd        `cmd:"" help:"A whole spine and a market on it, in one process."`
+	Chain       chainCmd       `cmd:"" help:"Run the development chain, or put the contracts on any chain."`
+	Hub         hubCmd         `cmd:"" help:"Run an SSI-Hub: names, DIDs, roles, credentials."`
+	Broker      brokerCmd      `cmd:"" help:"Run a message broker."`
+	Gateway     gatewayCmd     `cmd:"" help:"Run a client gateway, a participant's own node."`
+	Participant participantCmd `cmd:"" help:"Run one party of the sample market."`
+	DID         didCmd         `cmd:"" name:"did" help:"Look at DIDs."`
+	ENS         ensCmd         `cmd:"" name:"ens" help:"Look at names and roles."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // app is what a command gets: where to print, whether as JSON, and a context

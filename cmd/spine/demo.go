@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/digital-spine/spine/client"
+	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/system"
+	"github.com/digital-spine/spine/participant/market"
+)
+
+type demoCmd struct {
+	Once      bool   `help:"Three rounds and all attacks in a temporary directory, then a summary; exit status 0 only if all held."`
+	Devices   int    `default:"1000" help:"Devices of the aggregator's fleet."`
+	Data      string `help:"Data directory; a second start on it continues (default ./spine-data, with --once a temporary one)." placeholder:"DIR"`
+	Endpoints string `help:"Write addresses and keys to a file once ready." placeholder:"FILE"`
+	Rounds    int    `default:"-1" help:"Rounds to trade: 0 is no market traffic, -1 goes on until Ctrl-C."`
+	Verbose   bool   `short:"v" help:"Show the systems' logs."`
+}
+
+// roundEvery is the real time between two simulated intervals.
+const roundEvery = 5 * time.Second
+
+// Help is shown by spine demo --help.
+func (demoCmd) Help() string {
+	return `Starts a whole spine in this process, on embedded parts: a development chain,
+an SSI-Hub, a message broker and three client gateways, and a small flexibility
+market of three participants that trade through their gateways. Nothing needs
+to be installed, and nothing leaves this machine.`
+}
+
+// demo is a running demonstration.
+type demo struct {
+	*system.Spine
+	gateways     map[string]*client.Client
+	participants map[string]*market.Participant
+	readyMS      int64
+	stop         context.CancelFunc
+	wg           sync.WaitGroup
+}
+
+// Run starts the demonstration.
+func (c *demoCmd) Run(a *app) error {
+	dir := c.Data
+	if dir == "" {
+		dir = "spine-data"
+		if c.Once {
+			tmp, err := os.MkdirTemp("", "spine-demo-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(tmp)
+			dir = tmp
+		}
+	}
+	if c.Devices < 1 || c.Devices > 1_000_000 {
+		return errors.New("--devices is not within 1 to 1000000")
+	}
+	logs := slog.New(slog.DiscardHandler)
+	if c.Verbose {
+		logs = slog.New(slog.NewTextHandler(a.stderr, nil))
+	}
+	d, err := startDemo(a.ctx, dir, c.Devices, logs)
+	if err != nil {
+		return err
+	}
+	defer d.close(a.stderr)
+	if c.Endpoints != "" {
+		if err := d.writeEndpoints(c.Endpoints); err != nil {
+			return err
+		}
+	}
+	if c.Once {
+		return d.once(a, dir)
+	}
+	d.welcome(a)
+	return d.trade(a, c.Rounds)
+}
+
+// startDemo starts the spine, sets the market up on it and has the
+// participants listen.
+func startDemo(ctx context.Context, dir string, devices int, log *slog.Logger) (*demo, error) {
+	s, err := system.StartSpine(ctx, dir, market.Parties, system.Base{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{Spine: s, gateways: make(map[string]*client.Client), participants: make(map[string]*market.Participant)}
+	for _, g := range s.Gateways {
+		d.gateways[g.Name()] = client.New(g.URL(), g.APIKey())
+	}
+	setup, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	chain := market.Chain{RPC: s.Chain.URL(), Contracts: s.Network.Contracts, Root: s.Chain.Faucet()}
+	if err := market.Setup(setup, chain, d.gateways); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	d.readyMS = sinceProcessStart().Milliseconds()
+	run, stop := context.WithCancel(ctx)
+	d.stop = stop
+	for _, p := range market.Parties {
+		ledger, err := market.OpenLedger(filepath.Join(dir, "participants", p, "ledger.jsonl"))
+		if err != nil {
+			stop()
+			return nil, errors.Join(err, s.Close())
+		}
+		d.participants[p] = &market.Participant{Party: p, Gateway: d.gateways[p], Ledger: ledger, Log: log, Fleet: market.Fleet{Size: devices, Seed: 1}}
+		d.wg.Go(func() { _ = d.participants[p].Run(run) })
+	}
+	return d, nil
+}
+
+// close stops the participants, then the spine.
+func (d *demo) close(stderr io.Writer) {
+	d.stop()
+	d.wg.Wait()
+	for _, p := range d.participants {
+		_ = p.Ledger.Close()
+	}
+	if err := d.Spine.Close(); err != nil {
+		fmt.Fprintln(stderr, "spine:", err)
+	}
+}
+
+// endpoint is one gateway in the file of --endpoints.
+type endpoint struct {
+	Name   string `json:"name"`
+	DID    string `json:"did"`
+	URL    string `json:"url"`
+	APIKey string `json:"apiKey"`
+}
+
+// writeEndpoints writes what a program needs to use this spine. The file holds
+// keys, so only its owner may read it.
+func (d *demo) writeEndpoints(path string) error {
+	list := make([]endpoint, len(d.Spine.Gateways))
+	for i, g := range d.Spine.Gateways {
+		list[i] = endpoint{g.Name(), g.DID(), g.URL(), g.APIKey()}
+	}
+	b, err := json.Marshal(map[string]any{
+		"rpc": d.Chain.URL(), "chainId": d.Network.ChainID, "contracts": d.Network.Contracts, "faucetKey": system.FaucetHex(d.Chain.Faucet()),
+		"hub": d.Hub.URL(), "broker": d.Broker.URL(), "nats": d.Broker.NATSURL(), "gateways": list,
+	})
+	if err != nil {
+		return err
+	}
+	return config.WriteFile(path, append(b, '\n'), 0o600)
+}
+
+// welcome says what runs where and what to try.
+func (d *demo) welcome(a *app) {
+	w := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
+	w("A digital spine runs in this process, ready after %d ms. Data: %s", d.readyMS, d.Data)
+	w("")
+	w("  %-16s %s", "chain", d.Chain.URL())
+	w("  %-16s %s", "SSI-Hub", d.Hub.URL())
+	w("  %-16s %s, %s", "message broker", d.Broker.URL(), d.Broker.NATSURL())
+	for _, g := range d.Spine.Gateways {
+		w("  %-16s %s   %s", g.Name(), g.URL(), g.DID())
+	}
+	w("")
+	from, to := d.Spine.Gateways[0], d.Spine.Gateways[len(d.Spine.Gateways)-1]
+	w("Send a first message from the %s to the %s, and take it at the other side:", from.Name(), to.Name())
+	w("")
+	w("  curl -sd '{\"channel\":\"hello\",\"to\":[\"%s\"],\"body\":{\"n\":1}}' \\", to.DID())
+	w("    -H 'Content-Type: application/json' -H 'Authorization: Bearer %s' %s/api/v1/messages", from.APIKey(), from.URL())
+	w("  curl -s -H 'Authorization: Bearer %s' '%s/api/v1/messages?channel=hello&wait=10s'", to.APIKey(), to.URL())
+	w("")
+	w("Keys of the gateways are in encrypted files below %s, their keys beside them (*.key): this is a demonstration.", d.Data)
+	w("Ctrl-C stops. Start again with the same data to continue.")
+	w("")
+}
+
+// trade runs rounds and prints a line a second.
+func (d *demo) trade(a *app, rounds int) error {
+	ctx, cancel := context.WithCancel(a.ctx)
+	defer cancel()
+	round := 0
+	counter := filepath.Join(d.Data, "round")
+	if b, err := os.ReadFile(counter); err == nil {
+		fmt.Sscan(string(b), &round)
+	}
+	trading := make(chan error, 1)
+	go func() {
+		for n := 0; (rounds < 0 || n < rounds) && ctx.Err() == nil; n++ {
+			begin := time.Now()
+			round++
+			if err := d.round(ctx, round); err != nil {
+				trading <- err
+				return
+			}
+			if err := config.WriteFile(counter, fmt.Appendln(nil, round), 0o600); err != nil {
+				trading <- err
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(roundEvery - time.Since(begin)):
+			}
+		}
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last := ""
+	for {
+		select {
+		case <-a.ctx.Done():
+			fmt.Fprintln(a.stdout, "\nStopping.")
+			return nil
+		case err := <-trading:
+			if a.ctx.Err() != nil {
+				continue
+			}
+			return err
+		case <-d.Failed():
+			return errors.New("a system of the spine ended by itself")
+		case <-tick.C:
+			c := d.counts()
+			line := fmt.Sprintf("%d sent   %d delivered   %d verified   %d under way   p50 %.1f ms   p99 %.1f ms", c.Sent, c.Received, c.Verified,
+				max(0, c.Sent-c.Received), percentile(d.latencies(), 50), percentile(d.latencies(), 99))
+			if line != last { // nothing new is not worth a line
+				fmt.Fprintln(a.stdout, time.Now().Format("15:04:05"), " ", line)
+				last = line
+			}
+		}
+	}
+}
+
+// round has every party do its part of one interval.
+func (d *demo) round(ctx context.Context, n int) error {
+	errs := make([]error, len(market.Parties))
+	var wg sync.WaitGroup
+	for i, p := range market.Parties {
+		wg.Go(func() {
+			if err := d.participants[p].Round(ctx, fmt.Sprintf("r%d", n), n, market.RoundStart(n)); err != nil {
+				errs[i] = fmt.Errorf("round %d, %s: %w", n, p, err)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
+// counts sums the participants' ledgers.
+func (d *demo) counts() (c market.Counts) {
+	for _, p := range d.participants {
+		c = c.Add(p.Ledger.Counts())
+	}
+	return c
+}
+
+func (d *demo) latencies() (all []float64) {
+	for _, p := range d.participants {
+		all = append(all, p.Ledger.Latencies()...)
+	}
+	return all
+}
+
+// drain waits until everything sent was delivered, or ctx ends.
+func (d *demo) drain(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c := d.counts(); c.Received >= c.Sent {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
