@@ -237,12 +237,6 @@ func (c *cache[K, V]) each(fn func(key K, v V)) {
 	}
 }
 
-func (c *cache[K, V]) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.entries)
-}
-
 // How long failures are kept. A verdict by signatures or by the chain counts a
 // minute. Where there was no answer, the next question waits longer each time,
 // up to a bound that keeps a gateway quick to notice that help is back.
