@@ -102,6 +102,22 @@ func TestTopic(t *testing.T) {
 			wantCode(t, topic.CheckProof(m.ctx, testDomain, testStates), "")
 		})
 	}
+	for name, edit := range map[string]func(*TopicBody){
+		"DID":         func(b *TopicBody) { b.DID = "did:web:example.com" },
+		"name":        func(b *TopicBody) { b.Name = strings.Repeat("x", MaxTopicName+1) },
+		"version":     func(b *TopicBody) { b.Version = strings.Repeat("1", MaxVersionText+1) },
+		"kind":        func(b *TopicBody) { b.Kind = strings.Repeat("x", MaxKindText+1) },
+		"order":       func(b *TopicBody) { b.Order = 256 },
+		"time":        func(b *TopicBody) { b.NotBefore = -1 },
+		"time beyond": func(b *TopicBody) { b.NotAfter = maxInt + 1 },
+	} {
+		t.Run("malformed "+name, func(t *testing.T) {
+			body := m.topicBody()
+			edit(&body)
+			_, err := NewTopic(m.ctx, testDomain, m.didA, body)
+			wantCode(t, err, Malformed)
+		})
+	}
 	foreign := ok[*Topic](t)(NewTopic(m.ctx, testDomain, m.didB, m.topicBody()))
 	wantCode(t, foreign.CheckProof(m.ctx, testDomain, testStates), BadTopic)
 	wantCode(t, foreign.CheckProof(m.ctx, testDomain, states{}), DIDStale)
