@@ -1,9 +1,12 @@
 package httpkit
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -96,6 +99,41 @@ func TestProblems(t *testing.T) {
 	b, _ := io.ReadAll(resp.Body)
 	if resp.StatusCode != 200 || !strings.Contains(string(b), `"3.1.0"`) {
 		t.Fatalf("openapi: %d %.80s", resp.StatusCode, b)
+	}
+}
+
+// TestTooLargeIsAnswered sends as a client that does not read before it wrote
+// everything.
+func TestTooLargeIsAnswered(t *testing.T) {
+	s := New(Options{Title: "t", Version: "1"})
+	s.Router.Post("/raw", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := ReadBody(r, 1000); err != nil {
+			WriteProblem(w, r, err)
+		}
+	})
+	if err := s.Listen(t.Context(), "127.0.0.1:0", ""); err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve()
+	t.Cleanup(func() { s.Close(context.Background()) })
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const size = 11_000_000
+	fmt.Fprintf(conn, "POST /raw HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+	if _, err := conn.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	if p := DecodeProblem(resp.StatusCode, b); p.Status != 413 || p.Code != "body_too_large" {
+		t.Fatalf("answered %d %s", p.Status, b)
 	}
 }
 

@@ -3,6 +3,7 @@ package httpkit
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 
@@ -79,9 +80,23 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 		err = bodyTooLarge(tooLarge.Limit)
 	}
 	p := newProblem(err, RequestID(r.Context()))
+	if p.Status == http.StatusRequestEntityTooLarge {
+		drain(r)
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
+}
+
+// maxDrain bounds what is read and dropped of a body that is too large. Clients
+// that write the whole body before they read would see a reset connection
+// instead of the answer.
+const maxDrain = 32 << 20
+
+func drain(r *http.Request) {
+	if body, ok := r.Context().Value(bodyKey{}).(io.Reader); ok {
+		_, _ = io.CopyN(io.Discard, body, maxDrain)
+	}
 }
 
 // WriteJSON answers with v.
