@@ -115,17 +115,12 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 			return nil, err
 		}
 	}
-	members, err := o.store.Members(ctx, l.Session)
+	others, err := o.store.Needs(ctx, l.Session, fresh.Addr)
 	if err != nil {
 		return nil, err
 	}
-	for i := range members {
-		if members[i].Addr == fresh.Addr {
-			members[i] = fresh
-		}
-	}
 	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing,
-		From: s.Done, Done: max(s.Done, done(members, s.Next))})
+		Needs: fresh.needs(), From: s.Done, Done: max(s.Done, min(s.Next, others, fresh.needs()))})
 	return func() { o.answer(s, &fresh) }, nil
 }
 

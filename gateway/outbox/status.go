@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/digital-spine/spine/envelope"
@@ -51,16 +52,21 @@ func (m *Member) holds(seq int64) bool {
 // session holds everything, so that the bytes may go.
 func done(members []Member, next int64) int64 {
 	for i := range members {
-		m := &members[i]
-		if m.gone() {
-			continue
-		}
-		next = min(next, m.Upto+1)
-		for _, r := range m.Missing {
-			next = min(next, r.A)
-		}
+		next = min(next, members[i].needs())
 	}
 	return next
+}
+
+// needs returns the first envelope that the member may still ask for.
+func (m *Member) needs() int64 {
+	if m.gone() {
+		return math.MaxInt64
+	}
+	n := m.Upto + 1
+	for _, r := range m.Missing {
+		n = min(n, r.A)
+	}
+	return n
 }
 
 // Status implements gateway.Sender.

@@ -57,6 +57,9 @@ type Store interface {
 
 	// PeerAt returns the time of the newest receipt of a peer, 0 for none.
 	PeerAt(ctx context.Context, addr string) (int64, error)
+	// Needs returns the first envelope that a member other than except may still
+	// ask for; the highest number when nobody may.
+	Needs(ctx context.Context, sid [32]byte, except string) (int64, error)
 	// Receipt stores what a receipt changed, and drops the bytes of envelopes
 	// below each Done. It returns the number of bytes dropped.
 	Receipt(ctx context.Context, r *ReceiptChange) (freed int64, err error)
@@ -202,6 +205,7 @@ type LaneChange struct {
 	Upto    int64
 	Refused []Refusal
 	Missing []Range
+	Needs   int64 // first envelope this member may still ask for
 	From    int64 // envelopes below had no bytes before
 	Done    int64 // envelopes below are done: their bytes may go
 }

@@ -84,8 +84,8 @@ func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) er
 			prev = *m.Prev
 			prevSID, prevD = prev.SID[:], prev.D[:]
 		}
-		if _, err := tx.Exec(`INSERT INTO outbox_members (sid, addr, did, inst, pp, sent, prev_sid, prev_seq, prev_d, prev_naf, published, upto, refused, missing, told)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, -1, '', '', 0)`,
+		if _, err := tx.Exec(`INSERT INTO outbox_members (sid, addr, did, inst, pp, sent, prev_sid, prev_seq, prev_d, prev_naf, published, upto, refused, missing, needs, told)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, -1, '', '', 0, 0)`,
 			s.SID[:], m.Addr, m.DID, int64(m.Inst), m.PP, m.Grant, prevSID, prev.Seq, prevD, prev.NAF); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 
 	"github.com/digital-spine/spine/gateway/outbox"
 	"github.com/digital-spine/spine/internal/sqlkit"
@@ -16,6 +17,12 @@ func (o *Outbox) PeerAt(ctx context.Context, addr string) (at int64, err error) 
 	return at, err
 }
 
+// Needs implements outbox.Store.
+func (o *Outbox) Needs(ctx context.Context, sid [32]byte, except string) (n int64, err error) {
+	err = o.db.QueryRow(ctx, `SELECT COALESCE(MIN(needs), $1) FROM outbox_members WHERE sid = $2 AND addr <> $3`, int64(math.MaxInt64), sid[:], except).Scan(&n)
+	return n, err
+}
+
 // Receipt implements outbox.Store.
 func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) (freed int64, err error) {
 	err = o.db.Write(ctx, func(tx *sqlkit.Tx) error {
@@ -25,8 +32,8 @@ func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) (freed in
 		}
 		for i := range r.Lanes {
 			l := &r.Lanes[i]
-			if _, err := tx.Exec(`UPDATE outbox_members SET upto = $1, refused = $2, missing = $3 WHERE sid = $4 AND addr = $5`,
-				l.Upto, encodeRanges(l.Refused), encodeRanges(l.Missing), l.SID[:], r.Addr); err != nil {
+			if _, err := tx.Exec(`UPDATE outbox_members SET upto = $1, refused = $2, missing = $3, needs = $4 WHERE sid = $5 AND addr = $6`,
+				l.Upto, encodeRanges(l.Refused), encodeRanges(l.Missing), l.Needs, l.SID[:], r.Addr); err != nil {
 				return err
 			}
 			if l.Done <= l.From {

@@ -32,7 +32,9 @@ CREATE INDEX outbox_sessions_naf ON outbox_sessions (naf);
 -- Members of a session, with two cursors: published counts what the broker has
 -- stored (0 nothing, 1 the grant, 1 + n the grant and n envelopes); upto is the
 -- last envelope the member's receipts cover. So no row is needed per envelope
--- and recipient. told: 1 unconfirmed, 2 undelivered were reported.
+-- and recipient. needs is the
+-- first envelope the member may still ask for. told: 1 unconfirmed, 2 undelivered
+-- were reported.
 CREATE TABLE outbox_members (
 	sid       {{blob}} NOT NULL,
 	addr      TEXT NOT NULL,
@@ -48,6 +50,7 @@ CREATE TABLE outbox_members (
 	upto      BIGINT NOT NULL,
 	refused   TEXT NOT NULL,
 	missing   TEXT NOT NULL,
+	needs     BIGINT NOT NULL,
 	told      BIGINT NOT NULL,
 	PRIMARY KEY (sid, addr)
 );
