@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jonboulle/clockwork"
-
 	"github.com/digital-spine/spine/gateway"
 )
 
@@ -61,8 +59,6 @@ func BenchmarkIntake(b *testing.B) {
 		})
 	}
 }
-
-var _ clockwork.Clock
 
 // drain pulls and acknowledges until n messages came.
 func (w *world) drain(b *testing.B, n int) {

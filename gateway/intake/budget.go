@@ -11,6 +11,7 @@ import (
 const (
 	grantsPerMinute  = 60
 	grantBurst       = 200
+	maxOpen          = 256 // open sessions of one sender
 	strangersPerSec  = 20
 	failedPerMinute  = 100
 	asksPerMinute    = 10 // to strangers

@@ -24,7 +24,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 		switch s.row.State {
 		case Open:
 			if len(s.row.Secret) > 0 || s.keys != nil {
-				x.replayed2(it)
+				x.grantHeld(it)
 				return nil
 			}
 		case Refused:
@@ -32,7 +32,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 			return nil
 		case Waiting:
 			if bytes.Equal(s.row.Grant, it.Data) {
-				x.replayed2(it)
+				x.grantHeld(it)
 				return nil
 			}
 		}
@@ -78,6 +78,10 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 		x.throttle(p, "too many grants")
 		return nil
 	}
+	if s == nil && x.openOf(it.sender, now) >= maxOpen {
+		x.throttle(p, "too many open sessions")
+		return nil
+	}
 	if s == nil {
 		s = x.create(sid, it.sender, Waiting, 0)
 	}
@@ -100,7 +104,19 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 	return nil
 }
 
-func (x *Intake) replayed2(it *item) {
+// openOf counts a sender's sessions that can still grow; those that a later one
+// closed do not count.
+func (x *Intake) openOf(sender string, now int64) (n int) {
+	for _, s := range x.byID {
+		if s.row.Sender == sender && s.core != nil && !s.led.Closed && now <= s.core.NotAfter && (s.row.State == Open || s.row.State == Waiting) {
+			n++
+		}
+	}
+	return n
+}
+
+// grantHeld is G2: the session needs no further grant.
+func (x *Intake) grantHeld(it *item) {
 	x.report(event(it, envelope.Replayed.Errorf("a grant for this session is held")))
 }
 
@@ -194,7 +210,7 @@ func (x *Intake) opened(s *session, h *Hole) {
 	x.owe(s, true)
 }
 
-// info returns what handing over needs of a session.
+// infoOf returns what handing over needs of a session.
 func infoOf(core *envelope.Core, version string, roles []string, key []byte) *inbox.SessionInfo {
 	return &inbox.SessionInfo{From: core.From, Inst: core.Inst, SID: core.Session(), Topic: core.Topic, Version: version, Roles: roles, Key: key}
 }
