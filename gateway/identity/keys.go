@@ -128,10 +128,11 @@ func (s *Self) OpenBox(ctx context.Context, pkg envelope.Digest, info, box []byt
 		return plain, nil
 	case errors.Is(err, keyring.ErrNotFound):
 		return nil, envelope.PackageGone.Errorf("the key of package %s is gone", pkg)
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
+	case errors.Is(err, keyring.ErrOpen):
+		return nil, envelope.BadBox.Errorf("the box does not open: %w", err)
 	}
-	return nil, envelope.BadBox.Errorf("the box does not open: %w", err)
+	// The keyring is in trouble, which says nothing about the box.
+	return nil, fmt.Errorf("open a box: %w", err)
 }
 
 // Mine tells whether a package is this instance's and still can be opened:

@@ -92,6 +92,8 @@ func (s *Self) lastGen(now int64) uint64 {
 // makeCertificate makes a key and a certificate for it, and keeps both before
 // anybody sees them.
 func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) error {
+	s.making.Lock()
+	defer s.making.Unlock()
 	// Two within one second (a renewal and a raised floor) have keys of their own.
 	name := "instance/" + strconv.FormatInt(now/1000, 10)
 	for n := 2; s.usesKey(name); n++ {
@@ -137,6 +139,8 @@ func (s *Self) usesKey(name string) bool {
 
 // makePackage makes the next key package under the newest certificate.
 func (s *Self) makePackage(ctx context.Context, now int64) error {
+	s.making.Lock()
+	defer s.making.Unlock()
 	s.mu.Lock()
 	c := s.newestCertificate(now)
 	s.mu.Unlock()

@@ -91,6 +91,8 @@ type Self struct {
 	address common.Address
 	user    nkeys.KeyPair // NATS user key of this process
 
+	making sync.Mutex // one paper is made at a time
+
 	mu          sync.Mutex
 	certs       []*certificate // newest last
 	pkgs        []*pkg         // newest last
