@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -25,6 +26,8 @@ import (
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/params"
+
+	"github.com/digital-spine/spine/internal/config"
 )
 
 // cacheMB is the size of each of the node's caches. The defaults would
@@ -130,12 +133,9 @@ func (c *Chain) open(dataDir string) error {
 	if err != nil {
 		return fmt.Errorf("devchain: opening %s: %w", dataDir, err)
 	}
-	// The directory is locked now. The library keeps a database of peers there,
-	// which there are none of, and does not open one that a kill left half made.
-	if peers := path(dataDir, nodeName, "nodes"); peers != "" {
-		if err := os.RemoveAll(peers); err != nil {
-			return fmt.Errorf("devchain: %w", errors.Join(err, stack.Close()))
-		}
+	// The directory is locked from here on.
+	if err := clean(path(dataDir, nodeName)); err != nil {
+		return fmt.Errorf("devchain: %w", errors.Join(err, stack.Close()))
 	}
 	conf := ethconfig.Defaults
 	conf.Genesis = genesis(c.id)
@@ -169,7 +169,49 @@ func (c *Chain) open(dataDir string) error {
 		return fmt.Errorf("devchain: starting the sealer: %w", errors.Join(err, stack.Close()))
 	}
 	backend.SetSynced()
+	if dataDir != "" {
+		err := backend.ChainDb().SyncKeyValue()
+		if err == nil {
+			err = config.WriteFile(path(dataDir, nodeName, completeFile), nil, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("devchain: writing the first block: %w", errors.Join(err, stack.Close()))
+		}
+	}
 	c.miner = startMiner(backend, beacon, c.log)
+	return nil
+}
+
+// completeFile says that the node's folder was once wholly made. It is written
+// before the first request is answered.
+const completeFile = "complete"
+
+// clean removes what the library would not open again. A kill while it makes
+// its databases leaves them half made, and then nobody has been told of a
+// block: all goes. Its database of peers goes always, since there are none.
+func clean(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(dir, completeFile))
+	if err == nil {
+		return os.RemoveAll(filepath.Join(dir, "nodes"))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == "LOCK" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
