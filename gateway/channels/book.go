@@ -157,7 +157,7 @@ func normalize(c *gateway.Channel) error {
 		if *a == nil {
 			continue
 		}
-		n := &gateway.Admission{Roles: make([]string, 0, len((*a).Roles)), DIDs: make([]string, 0, len((*a).DIDs))}
+		n := &gateway.Admission{} // nil stays nil, so that what is kept is what is read back
 		for _, r := range (*a).Roles {
 			name, err := ens.Normalize(r)
 			if err != nil {
