@@ -165,6 +165,9 @@ func (x *Intake) turn(ctx context.Context, batch []Delivery, judged []verdict, c
 			return nil
 		}
 		x.log.Error("intake round failed; nothing was acknowledged", "error", err, "attempt", attempt)
+		for i := range x.r.Entries { // the commit may have been made, and only its answer lost
+			x.d.Inbox.Released(x.r.Entries[i].Topic)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -286,6 +286,9 @@ func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, 
 	if len(held) > pendingBatch {
 		held, full = held[:pendingBatch], true
 	}
+	if topic := s.core.Topic; len(held) > 0 {
+		x.later(func(context.Context) { x.d.Inbox.Released(topic) })
+	}
 	for _, h := range held {
 		if h.T > now+envelope.Skew {
 			return false, h.T, nil
@@ -301,8 +304,6 @@ func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, 
 		return true, 0, nil
 	}
 	s.led.Released = to + 1
-	topic := s.core.Topic
-	x.later(func(context.Context) { x.d.Inbox.Released(topic) })
 	return false, 0, nil
 }
 
