@@ -55,7 +55,8 @@ func (b *Book) nodeChanged(node [32]byte) {
 		}
 	})
 	b.owners.each(func(ns string, _ common.Address) {
-		if ens.Namehash(ns) == node {
+		// The registry tells of a subname's new owner under the parent's node.
+		if _, parent := ens.Split(ns); ens.Namehash(ns) == node || ens.Namehash(parent) == node {
 			spaces = append(spaces, ns)
 		}
 	})

@@ -205,14 +205,20 @@ func TestOwnerChanges(t *testing.T) {
 	if _, err := w.book.Topic(ctx, rec.Digest(), topicName, w.now()); err != nil {
 		t.Fatal(err)
 	}
-	b := w.owner(2)
+	w.owner(2)
 	w.chain.changed(common.Address{}, ens.Namehash(namespace))
 	_, err := w.book.Topic(ctx, rec.Digest(), topicName, w.now())
 	code(t, err, "topic")
+	// Back again, told under the parent's node.
+	w.owner(1)
+	_, parent := ens.Split(namespace)
+	w.chain.changed(common.Address{}, ens.Namehash(parent))
+	if _, err := w.book.Topic(ctx, rec.Digest(), topicName, w.now()); err != nil {
+		t.Fatal(err)
+	}
 	if !w.told(Change{Topic: topicName}) {
 		t.Fatal("the change was not told")
 	}
-	_ = b
 }
 
 func TestTopicCreator(t *testing.T) {
