@@ -69,9 +69,9 @@ func (b *budget) sent(addrs []*delivery, opened bool) {
 }
 
 // pause is how long a lane has to let frames gather before its next envelope,
-// so that what is left of the fullest mailbox's subject lasts R. Full reports
-// that nothing is left.
-func (b *budget) pause(addrs []*delivery) (wait time.Duration, full bool) {
+// so that what is left of the fullest mailbox's subject lasts R; a minute at a
+// time when nothing is left.
+func (b *budget) pause(addrs []*delivery) (wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, limit := b.clock.Now(), float64(b.net.Cap)
@@ -82,14 +82,14 @@ func (b *budget) pause(addrs []*delivery) (wait time.Duration, full bool) {
 		}
 		left := envelopePart*limit - n
 		if left < 1 {
-			return time.Minute, true
+			return time.Minute
 		}
 		every := time.Duration(float64(b.net.RetentionMS) / left * float64(time.Millisecond))
 		if at, ok := b.last[d.addr]; ok {
 			wait = max(wait, at.Add(every).Sub(now))
 		}
 	}
-	return wait, false
+	return wait
 }
 
 // again reports whether wire message pos (-1: the grant) of a session may be

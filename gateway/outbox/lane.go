@@ -164,8 +164,8 @@ func (l *lane) step(ctx context.Context) error {
 	if err := l.ready(ctx); err != nil {
 		return err
 	}
-	if wait, full := l.o.budget.pause(l.sess.deliveries); wait > 0 {
-		return paced{wait, full}
+	if wait := l.o.budget.pause(l.sess.deliveries); wait > 0 {
+		return paced{wait}
 	}
 	free := l.slot(ctx)
 	items, err := l.take(ctx)
@@ -291,7 +291,6 @@ func (l *lane) stall(ctx context.Context, err error) {
 // of what the network lets one sender store there.
 type paced struct {
 	wait time.Duration
-	full bool
 }
 
 // Error implements error.

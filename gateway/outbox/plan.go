@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -30,7 +29,6 @@ type plan struct {
 	creds   []envelope.Digest
 	cert    *envelope.Certificate
 	base    [32]byte // all of it but the members
-	at      time.Time
 }
 
 // admitted is who may be sent to on a channel, with the credential relied on
@@ -89,7 +87,7 @@ func (o *Outbox) plan(ctx context.Context, l *lane) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{at: o.clock.Now(), cert: o.self.Certificate()}
+	p := &plan{cert: o.self.Certificate()}
 	if p.cert == nil {
 		return nil, problem.New(503, "not_ready", "this gateway has no instance certificate yet")
 	}

@@ -38,7 +38,6 @@ type delivery struct {
 	stored int64              // positions below are at the broker
 	ahead  map[int64]struct{} // and these above it
 	want   int64              // positions below are committed
-	saved  int64              // cursor in the store
 	flying int                // publishes under way
 	behind bool               // the pump reads it from the store
 	over   bool               // its session is not open any more
@@ -108,7 +107,7 @@ func (p *publisher) deliveryLocked(m *Member) *delivery {
 	key := memberKey{m.SID, m.Addr}
 	d, ok := p.known[key]
 	if !ok {
-		d = &delivery{sid: m.SID, addr: m.Addr, pp: m.PP, stored: m.Published, saved: m.Published, want: m.Published}
+		d = &delivery{sid: m.SID, addr: m.Addr, pp: m.PP, stored: m.Published, want: m.Published}
 		p.known[key] = d
 	}
 	return d

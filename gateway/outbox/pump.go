@@ -204,12 +204,11 @@ func (p *publisher) save(ctx context.Context) {
 	err := p.store.Published(ctx, list)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, d := range moved {
+	for _, d := range moved {
 		if err != nil {
 			p.dirty[d] = struct{}{}
 			continue
 		}
-		d.saved = max(d.saved, list[i].Published)
 		p.dropLocked(d)
 	}
 	if err != nil {
