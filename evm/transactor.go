@@ -28,7 +28,7 @@ const (
 
 // maxNonceRetries is how often a transaction that the pool refuses for its
 // nonce is signed again with a nonce read from the chain.
-const maxNonceRetries = 10
+const maxNonceRetries = 50
 
 // ErrReverted says that a contract refused a transaction: at the estimate, when
 // nothing was sent, or in the block that took it.

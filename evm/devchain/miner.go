@@ -70,8 +70,11 @@ func (m *miner) drain(txs <-chan core.NewTxsEvent) {
 			m.halt()
 			return
 		}
+		// The pool learns of the block before anybody else: who saw it and sends
+		// the next transaction must not be judged by the state before.
+		err := m.eth.TxPool().Sync()
 		m.advance(m.eth.BlockChain().CurrentBlock().Number.Uint64())
-		if err := m.eth.TxPool().Sync(); err != nil {
+		if err != nil {
 			return
 		}
 		if executable, _ := m.eth.TxPool().Stats(); executable == 0 {
