@@ -41,6 +41,7 @@ type Vault struct {
 	store KeyStore
 	clock clockwork.Clock
 
+	turn sync.Mutex // one Rotate at a time
 	mu   sync.RWMutex
 	keys map[int64]cipher.AEAD
 	last int64
@@ -89,6 +90,8 @@ func (v *Vault) add(id, made int64, key []byte) error {
 
 // Rotate makes a new data key when the newest is a day old or there is none.
 func (v *Vault) Rotate(ctx context.Context) error {
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	now := v.clock.Now().UnixMilli()
 	v.mu.RLock()
 	last, made := v.last, v.made
