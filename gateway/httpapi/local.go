@@ -109,7 +109,9 @@ func (a *api) keys() {
 		Secret string `json:"apiKey" doc:"the key to use as bearer; it is shown once"`
 	}
 	register(a, a.operation(access.Admin, http.MethodGet, "keys", "list-keys", "List the API keys"),
-		func(context.Context, *struct{}) (*body[keyList], error) { return &body[keyList]{keyList{a.Keys.List()}}, nil })
+		func(context.Context, *struct{}) (*body[keyList], error) {
+			return &body[keyList]{keyList{a.Keys.List()}}, nil
+		})
 	create := a.operation(access.Admin, http.MethodPost, "keys", "create-key", "Make an API key")
 	create.DefaultStatus = http.StatusCreated
 	register(a, create, func(ctx context.Context, in *struct {
