@@ -223,9 +223,9 @@ func (d *demo) trade(a *app, rounds int) error {
 		case <-d.Failed():
 			return errors.New("a system of the spine ended by itself")
 		case <-tick.C:
-			c := d.counts()
+			c, lat := d.counts(), d.latencies()
 			line := fmt.Sprintf("%d sent   %d delivered   %d verified   %d under way   p50 %.1f ms   p99 %.1f ms", c.Sent, c.Received, c.Verified,
-				max(0, c.Sent-c.Received), percentile(d.latencies(), 50), percentile(d.latencies(), 99))
+				max(0, c.Sent-c.Received), percentile(lat, 50), percentile(lat, 99))
 			if line != last { // nothing new is not worth a line
 				fmt.Fprintln(a.stdout, time.Now().Format("15:04:05"), " ", line)
 				last = line
@@ -260,11 +260,13 @@ func (d *demo) counts() (c market.Counts) {
 	return c
 }
 
-func (d *demo) latencies() (all []float64) {
+// latencies are the times from request to handing over, in milliseconds.
+func (d *demo) latencies() []float64 {
+	ledgers := make([]*market.Ledger, 0, len(d.participants))
 	for _, p := range d.participants {
-		all = append(all, p.Ledger.Latencies()...)
+		ledgers = append(ledgers, p.Ledger)
 	}
-	return all
+	return market.Latencies(ledgers...)
 }
 
 // drain waits until everything sent was delivered, or ctx ends.

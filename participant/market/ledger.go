@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 )
 
 // Entry is one line of a participant's ledger: what it was told by its gateway
@@ -22,7 +22,7 @@ type Entry struct {
 	Who         string   `json:"who,omitempty"` // DID of the sender, of what was received
 	Verified    bool     `json:"verified,omitempty"`
 	Redelivered bool     `json:"redelivered,omitempty"`
-	MS          float64  `json:"ms,omitempty"` // from the sender's request to this participant
+	At          int64    `json:"at,omitempty"` // µs since 1970: of the request that sent it, of the handing over
 }
 
 // Ledger counts, and keeps every entry in a file where it has one.
@@ -30,35 +30,60 @@ type Ledger struct {
 	mu        sync.Mutex
 	out       *bufio.Writer
 	file      *os.File
-	sent      map[string]int // message -> recipients
-	received  map[string]struct{}
+	sent      map[string]sending
+	received  map[string]int64 // message -> when, 0 in an earlier run
 	acked     map[string]struct{}
 	verified  int
 	again     int
 	violation int // handed over again although the acknowledgement was answered
-	latency   []float64
+}
+
+type sending struct {
+	recipients int
+	at         int64 // 0 in an earlier run
 }
 
 // OpenLedger reads the ledger of an earlier run, if there is one, and goes on
 // with it. path "" keeps it in memory.
 func OpenLedger(path string) (*Ledger, error) {
-	l := &Ledger{sent: make(map[string]int), received: make(map[string]struct{}), acked: make(map[string]struct{})}
+	l := &Ledger{sent: make(map[string]sending), received: make(map[string]int64), acked: make(map[string]struct{})}
 	if path == "" {
 		return l, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if err := ReadLedger(path, func(e Entry) { l.count(e) }); err != nil {
-		return nil, err
-	}
-	l.latency = nil
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	err := ReadLedger(path, func(e Entry) {
+		e.At = 0
+		l.count(e)
+	})
 	if err != nil {
 		return nil, err
 	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := endLine(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	l.file, l.out = f, bufio.NewWriter(f)
 	return l, nil
+}
+
+// endLine ends the half line of a process that was killed, so that the next
+// entry is not lost in it.
+func endLine(f *os.File) error {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil || end == 0 {
+		return err
+	}
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], end-1); err != nil || last[0] == '\n' {
+		return err
+	}
+	_, err = f.Write([]byte{'\n'})
+	return err
 }
 
 // ReadLedger calls fn for every whole line of a ledger's file; none is no
@@ -86,7 +111,9 @@ func ReadLedger(path string, fn func(Entry)) error {
 func (l *Ledger) count(e Entry) {
 	switch e.Do {
 	case "sent":
-		l.sent[e.ID] = len(e.To)
+		if _, again := l.sent[e.ID]; !again { // a repeated request is answered again
+			l.sent[e.ID] = sending{len(e.To), e.At}
+		}
 	case "received":
 		if _, acked := l.acked[e.ID]; acked {
 			l.violation++
@@ -95,12 +122,9 @@ func (l *Ledger) count(e Entry) {
 			l.again++
 			return
 		}
-		l.received[e.ID] = struct{}{}
+		l.received[e.ID] = e.At
 		if e.Verified {
 			l.verified++
-		}
-		if e.MS > 0 {
-			l.latency = append(l.latency, e.MS)
 		}
 	case "acked":
 		l.acked[e.ID] = struct{}{}
@@ -151,18 +175,35 @@ func (l *Ledger) Counts() Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := Counts{Received: len(l.received), Verified: l.verified, Again: l.again, Violation: l.violation}
-	for _, n := range l.sent {
-		c.Sent += n
+	for _, s := range l.sent {
+		c.Sent += s.recipients
 	}
 	return c
 }
 
-// Latencies returns the times from request to receipt seen by this process, in
-// milliseconds.
-func (l *Ledger) Latencies() []float64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]float64(nil), l.latency...)
+// Latencies returns, in milliseconds, the times from request to handing over of
+// what was both sent and received since the ledgers were opened.
+func Latencies(ledgers ...*Ledger) (all []float64) {
+	sent := make(map[string]int64)
+	for _, l := range ledgers {
+		l.mu.Lock()
+		for id, s := range l.sent {
+			if s.at > 0 {
+				sent[id] = s.at
+			}
+		}
+		l.mu.Unlock()
+	}
+	for _, l := range ledgers {
+		l.mu.Lock()
+		for id, at := range l.received {
+			if from, ok := sent[id]; ok && at > 0 {
+				all = append(all, float64(at-from)/1000)
+			}
+		}
+		l.mu.Unlock()
+	}
+	return all
 }
 
 // Close closes the file.
@@ -173,13 +214,4 @@ func (l *Ledger) Close() error {
 		return nil
 	}
 	return errors.Join(l.out.Flush(), l.file.Close())
-}
-
-// sinceStamp returns the milliseconds since a stamp of Stamp, 0 when there is none.
-func sinceStamp(stamp string, now time.Time) float64 {
-	t, err := time.Parse(time.RFC3339Nano, stamp)
-	if err != nil {
-		return 0
-	}
-	return float64(now.Sub(t).Microseconds()) / 1000
 }

@@ -14,10 +14,6 @@ import (
 	"github.com/digital-spine/spine/internal/problem"
 )
 
-// stampAttr is the attribute that carries the time of the sender's request, for
-// the latency a participant sees.
-const stampAttr = "requested"
-
 // Participant is one party's own system. It takes what arrives, answers what
 // its party answers, and keeps a ledger.
 type Participant struct {
@@ -91,14 +87,13 @@ func pause(ctx context.Context, d time.Duration) {
 
 // take records messages, answers them and acknowledges them.
 func (p *Participant) take(ctx context.Context, ms []gateway.Message) error {
-	now := time.Now()
+	now := time.Now().UnixMicro()
 	entries := make([]Entry, len(ms))
 	tokens := make([]string, len(ms))
 	acked := make([]Entry, len(ms))
 	for i := range ms {
 		m := &ms[i]
-		entries[i] = Entry{Do: "received", ID: m.ID, Who: m.From, Verified: verified(m), Redelivered: m.Redelivered,
-			MS: sinceStamp(m.Attrs[stampAttr], now)}
+		entries[i] = Entry{Do: "received", ID: m.ID, Who: m.From, Verified: verified(m), Redelivered: m.Redelivered, At: now}
 		acked[i] = Entry{Do: "acked", ID: m.ID}
 		tokens[i] = m.Ack
 	}
@@ -156,18 +151,14 @@ func (p *Participant) answer(ctx context.Context, m *gateway.Message) error {
 }
 
 // Send hands messages over in one batch, recording each that was answered 2xx.
-// Drafts without key get one, so that a call that broke off can be repeated.
+// A call that broke off is repeated: drafts have a key, so that none is sent
+// twice, and hold nothing that a repeated call would say in another way.
 func (p *Participant) Send(ctx context.Context, drafts ...gateway.Draft) error {
-	stamp := time.Now().UTC().Format(time.RFC3339Nano)
-	for i := range drafts {
-		if drafts[i].Attrs == nil {
-			drafts[i].Attrs = map[string]string{stampAttr: stamp}
-		}
-	}
+	at := time.Now().UnixMicro()
 	for {
 		results, err := p.Gateway.SendBatch(ctx, drafts)
 		if err == nil {
-			return p.sent(drafts, results)
+			return p.sent(drafts, results, at)
 		}
 		if code := problem.CodeOf(err); ctx.Err() != nil || (code != "unreachable" && code != "internal" && code != "not_ready") {
 			return err
@@ -176,7 +167,7 @@ func (p *Participant) Send(ctx context.Context, drafts ...gateway.Draft) error {
 	}
 }
 
-func (p *Participant) sent(drafts []gateway.Draft, results []client.Result) error {
+func (p *Participant) sent(drafts []gateway.Draft, results []client.Result, at int64) error {
 	if len(results) != len(drafts) {
 		return fmt.Errorf("the gateway answered %d of %d messages", len(results), len(drafts))
 	}
@@ -189,7 +180,7 @@ func (p *Participant) sent(drafts []gateway.Draft, results []client.Result) erro
 			}
 			continue
 		}
-		entries = append(entries, Entry{Do: "sent", ID: r.ID, To: p.recipients(drafts[i])})
+		entries = append(entries, Entry{Do: "sent", ID: r.ID, To: p.recipients(drafts[i]), At: at})
 	}
 	if err := p.Ledger.add(entries...); err != nil {
 		return err
