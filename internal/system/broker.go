@@ -27,7 +27,7 @@ func NewBroker(ctx context.Context, cfg broker.Config, b Base) (*Broker, error) 
 	if err != nil {
 		return nil, err
 	}
-	chain, err := dialChain(ctx, cfg.RPC, network)
+	chain, err := dialChain(ctx, cfg.RPC, network, b)
 	if err != nil {
 		return nil, err
 	}

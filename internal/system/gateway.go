@@ -66,20 +66,21 @@ func NewGateway(ctx context.Context, cfg gateway.Config, b Base) (g *Gateway, er
 	if network.Hub == "" || network.Broker == "" {
 		return nil, fmt.Errorf("%s does not name a hub and a broker yet", cfg.Network)
 	}
-	g = &Gateway{cfg: cfg, log: b.Log}
+	made := &Gateway{cfg: cfg, log: b.Log}
 	defer func() {
 		if err != nil {
-			g.Close()
+			g, err = nil, errors.Join(err, made.Close())
 		}
 	}()
+	g = made
 	if cfg.Keyring == "" {
 		cfg.Keyring = filepath.Join(cfg.Data, "keyring")
 	}
-	ring, made, err := file.Open(cfg.Keyring, nil)
+	ring, fresh, err := file.Open(cfg.Keyring, nil)
 	if err != nil {
 		return nil, err
 	}
-	if made {
+	if fresh {
 		b.Log.Info("made a key file for the keyring; back it up apart from the data", "file", cfg.Keyring+".key")
 	}
 	if cfg.Database == "" {
@@ -88,7 +89,7 @@ func NewGateway(ctx context.Context, cfg gateway.Config, b Base) (g *Gateway, er
 	if g.store, err = sqlstore.Open(ctx, cfg.Database, sqlkit.Options{}); err != nil {
 		return nil, err
 	}
-	if g.chain, err = dialChain(ctx, cfg.RPC, network); err != nil {
+	if g.chain, err = dialChain(ctx, cfg.RPC, network, b); err != nil {
 		return nil, err
 	}
 	return g, g.wire(ctx, network, ring, b)

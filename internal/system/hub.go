@@ -43,19 +43,20 @@ func NewHub(ctx context.Context, cfg hub.Config, b Base) (h *Hub, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h = &Hub{cfg: cfg}
+	made := &Hub{cfg: cfg}
 	defer func() {
 		if err != nil {
-			h.Close()
+			h, err = nil, errors.Join(err, made.Close())
 		}
 	}()
+	h = made
 	if cfg.Database == "" {
 		cfg.Database = "sqlite:" + filepath.Join(cfg.Data, "hub.db")
 	}
 	if h.store, err = sqlstore.Open(ctx, cfg.Database); err != nil {
 		return nil, err
 	}
-	if h.chain, err = dialChain(ctx, cfg.RPC, network); err != nil {
+	if h.chain, err = dialChain(ctx, cfg.RPC, network, b); err != nil {
 		return nil, err
 	}
 	dids := resolver(h.chain, network, b.Clock)

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math/big"
 	"path/filepath"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"golang.org/x/sync/errgroup"
@@ -53,9 +54,16 @@ func (b Base) withDefaults(name string) Base {
 	return b
 }
 
+// How often and how long a system that starts asks a chain that does not
+// answer: both may have been started at the same time, in any order.
+const (
+	chainEvery = 250 * time.Millisecond
+	chainWait  = 30 * time.Second
+)
+
 // dialChain connects to the RPC endpoint of a system's own choice and checks
 // that it is on the network's chain.
-func dialChain(ctx context.Context, rpc string, n *config.Network) (*evm.RPC, error) {
+func dialChain(ctx context.Context, rpc string, n *config.Network, b Base) (*evm.RPC, error) {
 	if rpc == "" {
 		return nil, errors.New("rpc is missing: every system reads the chain from an endpoint of its own choice")
 	}
@@ -63,16 +71,28 @@ func dialChain(ctx context.Context, rpc string, n *config.Network) (*evm.RPC, er
 	if err != nil {
 		return nil, err
 	}
-	id, err := c.ChainID(ctx)
-	if err != nil {
-		c.Close()
-		return nil, fmt.Errorf("ask the chain for its id: %w", err)
+	until := b.Clock.Now().Add(chainWait)
+	for said := false; ; said = true {
+		id, err := c.ChainID(ctx)
+		if err == nil && id.Cmp(new(big.Int).SetUint64(n.ChainID)) == 0 {
+			return c, nil
+		}
+		if err == nil {
+			c.Close()
+			return nil, fmt.Errorf("the endpoint is on chain %s, the network file says %d", id, n.ChainID)
+		}
+		if ctx.Err() != nil || !b.Clock.Now().Before(until) {
+			c.Close()
+			return nil, fmt.Errorf("ask the chain for its id: %w", err)
+		}
+		if !said {
+			b.Log.Warn("the chain does not answer; trying on", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-b.Clock.After(chainEvery):
+		}
 	}
-	if id.Cmp(new(big.Int).SetUint64(n.ChainID)) != 0 {
-		c.Close()
-		return nil, fmt.Errorf("the endpoint is on chain %s, the network file says %d", id, n.ChainID)
-	}
-	return c, nil
 }
 
 // resolver makes the reader of DID states.

@@ -1,0 +1,81 @@
+package system
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jonboulle/clockwork"
+
+	"github.com/digital-spine/spine/broker"
+	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/hub"
+	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/testkit"
+)
+
+// TestNoChain starts each system without the chain it needs: it asks for a
+// while, since the chain may have been started at the same time, and then says
+// what is wrong.
+func TestNoChain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rpc := "http://" + l.Addr().String()
+	l.Close() // nobody listens there now
+	network := filepath.Join(t.TempDir(), "network.yaml")
+	n := config.NewNetwork("test", 1337, config.Contracts{ENSRegistry: common.Address{1}, Resolver: common.Address{2},
+		DomainNotifier: common.Address{3}, DIDRegistry: common.Address{4}})
+	n.Hub, n.Broker, n.NATS = "http://127.0.0.1:1", "http://127.0.0.1:2", "nats://127.0.0.1:3"
+	if err := n.Save(network); err != nil {
+		t.Fatal(err)
+	}
+	for name, start := range map[string]func(context.Context, string, Base) (System, error){
+		"hub": func(ctx context.Context, data string, b Base) (System, error) {
+			return NewHub(ctx, hub.Config{Data: data, Listen: "127.0.0.1:0", Network: network, RPC: rpc}, b)
+		},
+		"broker": func(ctx context.Context, data string, b Base) (System, error) {
+			return NewBroker(ctx, broker.Config{Data: data, Listen: "127.0.0.1:0", Network: network, RPC: rpc}, b)
+		},
+		"gateway": func(ctx context.Context, data string, b Base) (System, error) {
+			return NewGateway(ctx, gateway.Config{Name: "g", Data: data, Listen: "127.0.0.1:0", Network: network, RPC: rpc}, b)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := testkit.Context(t)
+			clock := clockwork.NewFakeClock()
+			done := make(chan error, 1)
+			go func() {
+				_, err := start(ctx, t.TempDir(), Base{Clock: clock, Log: testkit.Logger(t)})
+				done <- err
+			}()
+			tries := 0
+			for {
+				asked, cancel := context.WithCancel(ctx)
+				waiting := make(chan error, 1)
+				go func() { waiting <- clock.BlockUntilContext(asked, 1) }()
+				select {
+				case err := <-done:
+					cancel()
+					if err == nil || tries < 3 {
+						t.Errorf("after %d tries: %v", tries, err)
+					}
+					return
+				case err := <-waiting:
+					cancel()
+					if err != nil {
+						t.Fatal(err)
+					}
+					tries++
+					clock.Advance(chainWait / 3)
+				case <-time.After(time.Minute):
+					t.Fatal("neither asks nor gives up")
+				}
+			}
+		})
+	}
+}
