@@ -229,13 +229,13 @@ func (i *Issuer) entitlement(ctx context.Context, role string) (parent [32]byte,
 		return parent, ErrNotEntitled
 	}
 	own, err := i.d.Own.Own(ctx)
-	if err != nil {
-		return parent, err
-	}
 	for _, v := range own {
 		if v.Role == def.IssuerRole {
 			return v.Digest, nil
 		}
+	}
+	if err != nil {
+		return parent, err
 	}
 	return parent, ErrNotEntitled.With("role", def.IssuerRole)
 }

@@ -45,8 +45,7 @@ func (o *Outbox) admit(ctx context.Context, ch *gateway.Channel) (admitted, erro
 	for _, role := range ch.Send.Roles {
 		holders, err := o.trust.Holders(ctx, role)
 		if err != nil {
-			failed = err
-			continue
+			failed = err // holders may still be some of them
 		}
 		for _, h := range holders {
 			out[h.DID] = h.Credential
@@ -162,16 +161,20 @@ func (o *Outbox) instances(ctx context.Context, p *plan, dids []string) error {
 // topic's namespace, else all; others would tell too much.
 func (o *Outbox) credentials(ctx context.Context, topic string) ([]envelope.Digest, error) {
 	own, err := o.trust.Own(ctx)
-	if err != nil {
-		return nil, err
-	}
 	_, ns, _ := strings.Cut(topic, ".")
+	isNear := func(role string) bool { return strings.HasSuffix(role, ".roles."+ns) }
 	var near, all []envelope.Digest
 	for _, v := range own {
 		all = append(all, v.Digest)
-		if strings.HasSuffix(v.Role, ".roles."+ns) {
+		if isNear(v.Role) {
 			near = append(near, v.Digest)
 		}
+	}
+	// What is sealed without a credential that recipients ask for is refused for
+	// good: better to wait until it can be judged.
+	var some *trust.Unjudged
+	if err != nil && (!errors.As(err, &some) || len(near) == 0 || slices.ContainsFunc(some.Roles, isNear)) {
+		return nil, err
 	}
 	if len(near) > 0 {
 		all = near

@@ -34,6 +34,7 @@ type entry[K comparable, V any] struct {
 	has   bool // value is one that was found, though perhaps not fresh
 	err   error
 	fails int
+	since time.Time // of the first of the fails
 	until time.Time
 }
 
@@ -139,7 +140,9 @@ func (c *cache[K, V]) keep(key K, v V, err error, until time.Time) {
 	if err == nil {
 		e.value, e.fails, e.has = v, 0, true
 	} else {
-		e.fails++ // the last value stays for those who ask for it (last)
+		if e.fails++; e.fails == 1 { // the last value stays for those who ask for it (last)
+			e.since = c.clock.Now()
+		}
 		e.until = c.clock.Now().Add(c.patience(err, e.fails))
 	}
 	c.order.MoveToFront(el)
@@ -161,6 +164,19 @@ func (c *cache[K, V]) last(key K) (V, bool) {
 	}
 	var zero V
 	return zero, false
+}
+
+// failing returns since when look-ups of a key fail, false when the last one
+// did not.
+func (c *cache[K, V]) failing(key K) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el, ok := c.entries[key]; ok {
+		if e := el.Value.(*entry[K, V]); e.fails > 0 {
+			return e.since, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // expire makes the next get look key up again at or after the given time,

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -57,8 +58,13 @@ func (b *Book) Roles(ctx context.Context, did string, credentials []envelope.Dig
 // held it before and is no longer listed by the hub stays while the credential
 // holds, and is told as holder_missing. The hub being away does not empty the
 // list. Code role with ErrAbsent when the hub was never heard about the role.
+// An *Unjudged comes with those that hold: more may.
 func (b *Book) Holders(ctx context.Context, role string) ([]Holder, error) {
 	list, err := b.holders.get(ctx, role, func(ctx context.Context) ([]Holder, time.Time, error) { return b.listHolders(ctx, role) })
+	var some *Unjudged
+	if errors.As(err, &some) {
+		return slices.Clone(some.holders), err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +72,7 @@ func (b *Book) Holders(ctx context.Context, role string) ([]Holder, error) {
 	now := b.now()
 	for _, h := range list {
 		if v := h.Verified; v.FreshUntil != 0 && v.FreshUntil <= now || v.ValidUntil != 0 && v.ValidUntil <= now {
-			return b.judge(ctx, role, list), nil
+			return b.judge(ctx, role, list)
 		}
 	}
 	return slices.Clone(list), nil
@@ -79,7 +85,8 @@ func (b *Book) listHolders(ctx context.Context, role string) ([]Holder, time.Tim
 		if !heard {
 			return nil, time.Time{}, absent(envelope.BadRole, "the hub does not say who holds "+role, err)
 		}
-		return b.judge(ctx, role, before), b.until(unreachableMax), nil
+		held, err := b.judge(ctx, role, before)
+		return held, b.until(unreachableMax), err
 	}
 	type who struct {
 		did    string
@@ -106,12 +113,15 @@ func (b *Book) listHolders(ctx context.Context, role string) ([]Holder, time.Tim
 			hidden = append(hidden, h)
 		}
 	}
-	hidden = b.judge(ctx, role, hidden)
+	hidden, _ = b.judge(ctx, role, hidden)
 	for _, h := range hidden {
 		b.emitOnce(ctx, role+" "+h.DID, gateway.Event{Kind: gateway.KindDetected, Code: "holder_missing", DID: h.DID,
 			Digest: h.Credential.String(), Detail: "the hub no longer lists a holder of " + role + " whose credential holds"})
 	}
-	held := b.judge(ctx, role, append(candidates, hidden...))
+	held, err := b.judge(ctx, role, append(candidates, hidden...))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	if len(held) == 0 {
 		return nil, b.until(nobodyFor), nil
 	}
@@ -119,90 +129,145 @@ func (b *Book) listHolders(ctx context.Context, role string) ([]Holder, time.Tim
 }
 
 // judge keeps of a list of holders those whose credential holds now, one
-// credential for each DID.
-func (b *Book) judge(ctx context.Context, role string, list []Holder) []Holder {
+// credential for each DID. Those that cannot be judged for want of an answer
+// are an *Unjudged error: who leaves them out sends them nothing. One that
+// nobody could judge for long holds up the others no more.
+func (b *Book) judge(ctx context.Context, role string, list []Holder) ([]Holder, error) {
 	out := make([]*vc.Verified, len(list))
+	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for i, h := range list {
 		if v, err, fresh := b.verdicts.peek(verdictKey{h.Credential, h.DID}); fresh {
-			if err == nil && v.Role == role {
-				out[i] = v
-			}
+			out[i], errs[i] = v, err
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			v, err := b.role(ctx, h.Credential, h.DID)
-			if err != nil {
-				b.d.Log.Debug("a listed holder does not hold", "role", role, "did", h.DID, "error", err)
-			} else if v.Role == role {
-				out[i] = v
-			}
+			out[i], errs[i] = b.role(ctx, h.Credential, h.DID)
 		})
 	}
 	wg.Wait()
 	held := make([]Holder, 0, len(list))
 	seen := make(map[string]bool, len(list))
 	for i, h := range list {
-		if out[i] != nil && !seen[h.DID] {
+		if errs[i] == nil && out[i].Role == role && !seen[h.DID] {
 			seen[h.DID] = true
 			held = append(held, Holder{DID: h.DID, Credential: h.Credential, Verified: out[i]})
 		}
 	}
-	return held
+	for i, h := range list {
+		if errs[i] == nil || seen[h.DID] {
+			continue
+		}
+		b.d.Log.Debug("a listed holder does not hold", "role", role, "did", h.DID, "error", errs[i])
+		since, failing := b.verdicts.failing(verdictKey{h.Credential, h.DID})
+		patient := !failing || b.d.Clock.Since(since) < unjudgedFor
+		if !isRefusal(errs[i]) && (patient || len(held) == 0) {
+			return nil, &Unjudged{Roles: []string{role}, holders: held, err: errs[i]}
+		}
+	}
+	return held, nil
 }
 
+// unjudgedFor is how long a holder that cannot be judged holds up what is sent
+// to all holders.
+const unjudgedFor = time.Minute
+
+// Unjudged is the error of a list that may lack some: they could not be judged
+// for want of an answer. It passes; ask again.
+type Unjudged struct {
+	Roles []string // that the lacking credentials are for, as the hub names them
+
+	held    []*vc.Verified
+	holders []Holder
+	err     error // of the first
+}
+
+// Error implements error.
+func (u *Unjudged) Error() string { return "trust: not all can be judged at present: " + u.err.Error() }
+
+// Unwrap makes it an ErrAbsent with the code of the first one lacking.
+func (u *Unjudged) Unwrap() []error { return []error{u.err, ErrAbsent} }
+
 // Own returns this gateway's own role credentials that hold now, for its
-// grants. The hub being away does not empty the list. Code role with ErrAbsent
-// when the hub was never heard.
+// grants, and those that held when they could last be judged: recipients judge
+// for themselves. The hub being away does not empty the list. Code role with
+// ErrAbsent when the hub was never heard. An *Unjudged comes with those that
+// hold: without the others a recipient may refuse for good what it would take.
 func (b *Book) Own(ctx context.Context) ([]*vc.Verified, error) {
-	list, err := b.subjects.get(ctx, b.d.DID, func(ctx context.Context) ([]*vc.Verified, time.Time, error) {
-		before, heard := b.subjects.last(b.d.DID)
-		listed, err := b.d.Hub.CredentialsOf(ctx, b.d.DID)
-		if err != nil && !heard {
-			return nil, time.Time{}, absent(envelope.BadRole, "the hub does not list the own credentials", err)
-		}
-		var digests [][32]byte
-		for _, c := range listed {
-			digests = append(digests, c.Digest)
-		}
-		for _, v := range before { // the hub may be away, or hide some
-			if !slices.Contains(digests, v.Digest) {
-				digests = append(digests, v.Digest)
-			}
-		}
-		held := make([]*vc.Verified, 0, len(digests))
-		until := b.until(holdersFor)
-		for _, d := range digests[:min(len(digests), maxRoles)] {
-			v, err := b.role(ctx, d, b.d.DID)
-			if err == nil {
-				held = append(held, v)
-			} else if !isRefusal(err) {
-				until = b.until(time.Second)
-			}
-		}
-		if err != nil {
-			until = b.until(unreachableMax)
-		}
-		return held, until, nil
-	})
-	if err != nil {
+	list, err := b.subjects.get(ctx, b.d.DID, b.listOwn)
+	var some *Unjudged
+	if errors.As(err, &some) {
+		list = some.held
+	} else if err != nil {
 		return nil, err
 	}
 	now := b.now()
 	held := make([]*vc.Verified, 0, len(list))
 	for _, v := range list {
 		if v.FreshUntil != 0 && v.FreshUntil <= now || v.ValidUntil != 0 && v.ValidUntil <= now {
-			var err error
-			if v, err = b.role(ctx, v.Digest, b.d.DID); err != nil {
+			again, err := b.role(ctx, v.Digest, b.d.DID)
+			switch {
+			case err == nil:
+				v = again
+			case isRefusal(err):
 				continue
 			}
 		}
 		held = append(held, v)
 	}
-	return held, nil
+	return held, err
+}
+
+// listOwn asks the hub for the own credentials and judges them.
+func (b *Book) listOwn(ctx context.Context) ([]*vc.Verified, time.Time, error) {
+	before, heard := b.subjects.last(b.d.DID)
+	listed, err := b.d.Hub.CredentialsOf(ctx, b.d.DID)
+	if err != nil && !heard {
+		return nil, time.Time{}, absent(envelope.BadRole, "the hub does not list the own credentials", err)
+	}
+	until := b.until(holdersFor)
+	if err != nil {
+		until = b.until(unreachableMax)
+	}
+	known := make(map[[32]byte]*vc.Verified, len(before))
+	roles := make(map[[32]byte]string, len(listed))
+	var digests [][32]byte
+	for _, c := range listed {
+		roles[c.Digest] = c.Role
+		digests = append(digests, c.Digest)
+	}
+	for _, v := range before { // the hub may be away, or hide some
+		known[v.Digest] = v
+		if _, ok := roles[v.Digest]; !ok {
+			digests = append(digests, v.Digest)
+		}
+	}
+	held := make([]*vc.Verified, 0, len(digests))
+	var lacking Unjudged
+	for _, d := range digests[:min(len(digests), maxRoles)] {
+		v, err := b.role(ctx, d, b.d.DID)
+		switch {
+		case err == nil:
+			held = append(held, v)
+		case isRefusal(err):
+		case known[d] != nil:
+			held = append(held, known[d])
+			until = b.until(time.Second)
+		default:
+			lacking.Roles = append(lacking.Roles, roles[d])
+			if lacking.err == nil {
+				lacking.err = err
+			}
+		}
+	}
+	if lacking.err != nil {
+		lacking.held = held
+		return nil, time.Time{}, &lacking
+	}
+	return held, until, nil
 }
 
 // standingKey names a sender of an open session and what it relies on.
