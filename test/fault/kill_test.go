@@ -116,8 +116,30 @@ func drained(ctx context.Context, t *testing.T, m *processes.Market, want map[st
 		select {
 		case <-wait.Done():
 			t.Errorf("not drained: %s; sent %v of %v", b, b.ByParty, want)
+			explain(ctx, t, m, b)
 			return b
 		case <-tick.C:
+		}
+	}
+}
+
+// explain shows what the gateways say about lost messages.
+func explain(ctx context.Context, t *testing.T, m *processes.Market, b *processes.Books) {
+	t.Helper()
+	lost := b.Lost()
+	for party, c := range m.Clients {
+		for _, d := range lost[:min(len(lost), 20)] {
+			if s, err := c.Status(ctx, d.ID); err == nil {
+				t.Logf("%s of the %s for the %s: %+v", d.ID, party, d.Party, *s)
+			}
+		}
+		events, _, err := c.Events(ctx, 0, 0, "")
+		for _, e := range events[max(0, len(events)-20):] {
+			e.Messages = nil
+			t.Logf("event of the %s: %+v", party, e)
+		}
+		if err != nil {
+			t.Logf("events of the %s: %v", party, err)
 		}
 	}
 }
