@@ -110,11 +110,22 @@ func (s *Server) start(ctx context.Context, c EmbedConfig, host, port string) er
 	s.srv = srv
 	addr := srv.Addr().String()
 	s.url = "nats://" + addr
-	if err := os.WriteFile(sticky, []byte(addr+"\n"), 0o600); err != nil {
+	if err := remember(sticky, addr); err != nil {
 		srv.Shutdown()
 		return fmt.Errorf("remember nats address: %w", err)
 	}
 	return nil
+}
+
+// remember writes the address so that a kill leaves it whole or leaves none.
+func remember(file, addr string) error {
+	if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == addr {
+		return nil
+	}
+	if err := os.WriteFile(file+".new", []byte(addr+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 func (s *Server) makeKeys() error {

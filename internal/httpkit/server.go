@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -121,17 +122,19 @@ func (s *Server) Listen(ctx context.Context, addr, stickyFile string) error {
 
 // ListenSticky is Listen for servers that are not HTTP.
 func ListenSticky(ctx context.Context, addr, stickyFile string) (net.Listener, error) {
-	var lc net.ListenConfig
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w", addr, err)
 	}
+	var lc net.ListenConfig
 	var ln net.Listener
+	before := ""
 	if port == "0" && stickyFile != "" {
-		if old, rerr := os.ReadFile(stickyFile); rerr == nil {
-			if h, p, serr := net.SplitHostPort(strings.TrimSpace(string(old))); serr == nil && h == host {
-				ln, _ = lc.Listen(ctx, "tcp", net.JoinHostPort(h, p))
-			}
+		if b, err := os.ReadFile(stickyFile); err == nil {
+			before = strings.TrimSpace(string(b))
+		}
+		if h, _, err := net.SplitHostPort(before); err == nil && h == host {
+			ln = relisten(ctx, before)
 		}
 	}
 	if ln == nil {
@@ -139,16 +142,46 @@ func ListenSticky(ctx context.Context, addr, stickyFile string) (net.Listener, e
 			return nil, fmt.Errorf("listen on %s: %w", addr, err)
 		}
 	}
-	if stickyFile != "" {
-		if err := os.MkdirAll(filepath.Dir(stickyFile), 0o700); err == nil {
-			err = os.WriteFile(stickyFile, []byte(ln.Addr().String()+"\n"), 0o600)
-		}
-		if err != nil {
+	if at := ln.Addr().String(); stickyFile != "" && at != before {
+		if err := remember(stickyFile, at); err != nil {
 			ln.Close()
 			return nil, fmt.Errorf("remember address: %w", err)
 		}
 	}
 	return ln, nil
+}
+
+// relisten listens on the address of an earlier run, nil when it cannot be
+// had. While nobody listened there, another program may have taken the port
+// for a short call of its own: it is asked for a few times.
+func relisten(ctx context.Context, addr string) net.Listener {
+	var lc net.ListenConfig
+	for range 20 {
+		ln, err := lc.Listen(ctx, "tcp", addr)
+		if err == nil {
+			return ln
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(25 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// remember writes the address so that a kill leaves it whole or leaves none.
+func remember(file, addr string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", []byte(addr+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 // Addr returns the address listened on, "host:port".
