@@ -30,9 +30,10 @@ type Market struct {
 	Devices int
 
 	Chain, Hub, Broker     *Process
-	Gateways, Participants map[string]*Process // by party
-	Clients                map[string]*client.Client
-	DIDs                   map[string]string // DID -> party
+	Gateways, Participants map[string]*Process       // by party
+	URLs                   map[string]string         // of the gateways, by party
+	Clients                map[string]*client.Client // with the first API key
+	DIDs                   map[string]string         // DID -> party
 
 	t testing.TB
 }
@@ -47,7 +48,7 @@ func StartMarket(ctx context.Context, t testing.TB, devices int) *Market {
 	t.Helper()
 	m := &Market{Dir: t.TempDir(), Devices: devices, t: t,
 		Gateways: make(map[string]*Process), Participants: make(map[string]*Process),
-		Clients: make(map[string]*client.Client), DIDs: make(map[string]string)}
+		URLs: make(map[string]string), Clients: make(map[string]*client.Client), DIDs: make(map[string]string)}
 	m.Network = filepath.Join(m.Dir, "network.yaml")
 
 	m.Chain = m.process("chain", m.data("chain"), &devchain.Config{DataDir: m.data("chain"), Listen: anyPort, ChainID: devchain.DefaultChainID,
@@ -79,6 +80,7 @@ func StartMarket(ctx context.Context, t testing.TB, devices int) *Market {
 		key := filepath.Join(g.Data, "api.key")
 		text, err := os.ReadFile(key)
 		m.check(err)
+		m.URLs[party] = r.URL
 		m.Clients[party] = client.New(r.URL, strings.TrimSpace(string(text)))
 		m.DIDs[r.Extra["did"]] = party
 		data := m.data("participant-" + party)
@@ -148,7 +150,7 @@ func (m *Market) Trade(ctx context.Context, rounds int) {
 	m.t.Helper()
 	for _, party := range market.Parties {
 		p := m.Participants[party]
-		if p.cmd != nil {
+		if p.Running() {
 			m.check(p.Stop(ctx))
 		}
 		file := p.Args[len(p.Args)-1]

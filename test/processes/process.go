@@ -114,16 +114,24 @@ func (p *Process) Start() error {
 	return nil
 }
 
-// Kill ends the process without a word (kill -9) and waits until it is gone.
-// It reports whether the process was still running.
-func (p *Process) Kill() bool {
-	if p.cmd == nil || p.killed {
+// Running reports whether the process was started and did not end yet.
+func (p *Process) Running() bool {
+	if p.cmd == nil {
 		return false
 	}
 	select {
 	case <-p.ended:
 		return false
 	default:
+		return true
+	}
+}
+
+// Kill ends the process without a word (kill -9) and waits until it is gone.
+// It reports whether the process was still running.
+func (p *Process) Kill() bool {
+	if !p.Running() {
+		return false
 	}
 	p.killed = true
 	_ = p.cmd.Process.Kill()
