@@ -27,7 +27,9 @@ type miner struct {
 
 	mu      sync.Mutex
 	moved   *sync.Cond
-	durable uint64
+	begun   uint64 // blocks that were begun, and those that are whole
+	whole   uint64
+	durable uint64 // number of the block on disk
 	stopped bool
 }
 
@@ -63,6 +65,7 @@ func (m *miner) drain(txs <-chan core.NewTxsEvent) {
 			<-txs
 		}
 		before := m.eth.BlockChain().CurrentBlock().Number
+		m.begin()
 		m.beacon.Commit()
 		if err := m.eth.ChainDb().SyncKeyValue(); err != nil {
 			// Nothing that is not on disk may be told: answers stop here.
@@ -92,23 +95,32 @@ func (m *miner) drain(txs <-chan core.NewTxsEvent) {
 	}
 }
 
+func (m *miner) begin() {
+	m.mu.Lock()
+	m.begun++
+	m.mu.Unlock()
+}
+
 func (m *miner) advance(number uint64) {
 	m.mu.Lock()
 	m.durable = max(m.durable, number)
+	m.whole = m.begun
 	m.mu.Unlock()
 	m.moved.Broadcast()
 }
 
-// await blocks until the head, as it is now, is on disk. It reports false
-// when the miner ended first.
+// await blocks until the head, as it is now, is on disk, and the block that is
+// being made, too: its receipts are seen before it is the head, and who saw one
+// must find the state after it. It reports false when the miner ended first.
 func (m *miner) await() bool {
 	head := m.eth.BlockChain().CurrentBlock().Number.Uint64()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.durable < head && !m.stopped {
+	making := m.begun
+	for (m.durable < head || m.whole < making) && !m.stopped {
 		m.moved.Wait()
 	}
-	return m.durable >= head
+	return m.durable >= head && m.whole >= making
 }
 
 func (m *miner) stop() {
