@@ -1,7 +1,5 @@
 package schema
 
-import "net/http"
-
 // Codes of this package.
 const (
 	CodeSchema    = "schema"             // the document does not fit the schema
@@ -39,9 +37,9 @@ func (e *Error) ErrorCode() string { return e.Code }
 // ErrorStatus returns the HTTP status that fits the code.
 func (e *Error) ErrorStatus() int {
 	if e.Code == CodeSchema || e.Code == CodeInvalid {
-		return http.StatusUnprocessableEntity
+		return 422 // unprocessable content
 	}
-	return http.StatusBadRequest
+	return 400 // bad request
 }
 
 // ErrorHint says what a person can do.

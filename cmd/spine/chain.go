@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math/big"
 	"os"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/digital-spine/spine/did/ethr"
 	"github.com/digital-spine/spine/evm"
-	"github.com/digital-spine/spine/evm/contract"
 	"github.com/digital-spine/spine/evm/devchain"
 	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/problem"
@@ -87,7 +85,7 @@ func setUp(ctx context.Context, chain *system.Chain, cfg devchain.Config) error 
 	if err := fund(ctx, t, cfg.Init.Fund); err != nil || cfg.Init.Network == "" {
 		return err
 	}
-	_, _, err = initNetwork(ctx, t, t.Address(), cfg.Init.Network, cfg.Init)
+	_, _, err = system.EnsureNetwork(ctx, t, t.Address(), cfg.Init.Network, cfg.Init)
 	return err
 }
 
@@ -125,7 +123,7 @@ func (c *chainInitCmd) Run(a *app) error {
 			return err
 		}
 	}
-	n, made, err := initNetwork(a.ctx, t, root, c.Network, devchain.Init{Name: c.Name, Hub: c.Hub, Broker: c.Broker, NATS: c.NATS})
+	n, made, err := system.EnsureNetwork(a.ctx, t, root, c.Network, devchain.Init{Name: c.Name, Hub: c.Hub, Broker: c.Broker, NATS: c.NATS})
 	if err != nil {
 		return err
 	}
@@ -134,35 +132,6 @@ func (c *chainInitCmd) Run(a *app) error {
 		word = "contracts deployed"
 	}
 	return a.print(n, "network %s on chain %d: %s, file %s written\n", n.Name, n.ChainID, word, c.Network)
-}
-
-// initNetwork makes the network file say what is on the chain: it keeps an
-// existing file's contracts and constants, deploys where there are none, and
-// sets the URLs that are given.
-func initNetwork(ctx context.Context, t *evm.Transactor, root common.Address, file string, o devchain.Init) (n *config.Network, made bool, err error) {
-	n, err = config.LoadNetwork(file)
-	chainID := t.ChainID().Uint64()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		n = config.NewNetwork(o.Name, chainID, config.Contracts{})
-	case err != nil:
-		return nil, false, err
-	case n.ChainID != chainID:
-		return nil, false, fmt.Errorf("network file %s is of chain %d, the endpoint serves %d", file, n.ChainID, chainID)
-	}
-	before := *n
-	at, made, err := contract.Ensure(ctx, t, root, n.Contracts)
-	if err != nil {
-		return nil, false, err
-	}
-	n.Contracts = at
-	override(&n.Hub, o.Hub)
-	override(&n.Broker, o.Broker)
-	override(&n.NATS, o.NATS)
-	if *n == before {
-		return n, made, nil
-	}
-	return n, made, n.Save(file)
 }
 
 // fund gives each account one coin that has less than half of one.

@@ -44,7 +44,7 @@ const (
 	maxPull     = 1000
 	maxWait     = 60 * time.Second
 	maxTokens   = 10_000
-	maxBatch    = 8 << 20 // bytes of bodies in one answer, unless one message is larger
+	maxBatch    = 4 << 20 // bytes of bodies in one answer, unless one message is larger; clients read 8 MiB at most
 	maxName     = 128
 	maxSessions = 10_000 // session facts in memory
 	readAhead   = 256    // rows read at once

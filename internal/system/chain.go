@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
-	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -16,7 +14,6 @@ import (
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/contract"
 	"github.com/digital-spine/spine/evm/devchain"
-	"github.com/digital-spine/spine/evm/eip712"
 	"github.com/digital-spine/spine/internal/config"
 )
 
@@ -58,50 +55,37 @@ func (c *Chain) Run(ctx context.Context) error {
 // Close stops the chain.
 func (c *Chain) Close() error { return c.chain.Close() }
 
-// Key is an evm.Signer over a key in memory, for the development chain's faucet
-// and for tests; participants' keys are in keyrings.
-type Key struct{ Private *ecdsa.PrivateKey }
-
-// Address implements evm.Signer.
-func (k Key) Address() common.Address { return crypto.PubkeyToAddress(k.Private.PublicKey) }
-
-// SignDigest implements evm.Signer.
-func (k Key) SignDigest(_ context.Context, digest [32]byte) ([]byte, error) {
-	return eip712.Sign(k.Private, digest)
-}
-
-// EnsureNetwork returns the network of a file, after making the file, and the
-// contracts it names, where they are not there yet. The contracts are paid and
-// owned by key.
-func EnsureNetwork(ctx context.Context, file, rpc, name string, key *ecdsa.PrivateKey) (*config.Network, error) {
-	client, err := evm.Dial(ctx, rpc)
-	if err != nil {
-		return nil, err
+// EnsureNetwork makes the network file say what is on the chain: it keeps an
+// existing file's contracts and constants, deploys where there are none (paid
+// by t, the names then owned by root), and sets the URLs that o gives. It
+// reports whether it deployed.
+func EnsureNetwork(ctx context.Context, t *evm.Transactor, root common.Address, file string, o devchain.Init) (n *config.Network, made bool, err error) {
+	n, err = config.LoadNetwork(file)
+	chainID := t.ChainID().Uint64()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		n = config.NewNetwork(o.Name, chainID, config.Contracts{})
+	case err != nil:
+		return nil, false, err
+	case n.ChainID != chainID:
+		return nil, false, fmt.Errorf("network file %s is of chain %d, the endpoint serves %d", file, n.ChainID, chainID)
 	}
-	defer client.Close()
-	chainID, err := client.ChainID(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask the chain for its id: %w", err)
+	before := *n
+	if n.Contracts, made, err = contract.Ensure(ctx, t, root, n.Contracts); err != nil {
+		return nil, false, err
 	}
-	n, err := config.LoadNetwork(file)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+	for _, u := range []struct {
+		at    *string
+		given string
+	}{{&n.Hub, o.Hub}, {&n.Broker, o.Broker}, {&n.NATS, o.NATS}} {
+		if u.given != "" {
+			*u.at = u.given
 		}
-		n = config.NewNetwork(name, chainID.Uint64(), config.Contracts{})
 	}
-	if chainID.Cmp(new(big.Int).SetUint64(n.ChainID)) != 0 {
-		return nil, fmt.Errorf("%s is of chain %d, the endpoint of %s", filepath.Base(file), n.ChainID, chainID)
+	if *n == before {
+		return n, made, nil
 	}
-	t := evm.NewTransactor(client, Key{key}, chainID)
-	at, made, err := contract.Ensure(ctx, t, t.Address(), n.Contracts)
-	if err != nil {
-		return nil, err
-	}
-	if n.Contracts = at; made {
-		return n, n.Save(file)
-	}
-	return n, nil
+	return n, made, n.Save(file)
 }
 
 // FaucetHex returns a key the way --endpoints prints it.

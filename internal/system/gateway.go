@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/jonboulle/clockwork"
 
 	"github.com/digital-spine/spine/ens"
@@ -116,7 +115,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 		return err
 	}
 	book := trust.New(trust.Deps{DID: g.self.DID(), Domain: domain, StatusTTL: ttl, Broker: broker, Hub: hub, DIDs: dids, Names: registry,
-		Store: g.store.Trust(), Chain: chainEvents{follower, dids.Identity}, Events: ringed, Clock: b.Clock, Log: b.Log})
+		Store: g.store.Trust(), Chain: trust.Follow(follower, network.Contracts), Events: ringed, Clock: b.Clock, Log: b.Log})
 	rules, err := channels.Open(ctx, g.store.Channels())
 	if err != nil {
 		return err
@@ -154,7 +153,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	})
 	issue := issuer.New(issuer.Deps{Self: g.self, Signer: g.self.DIDSigner(), Hub: hub, Store: g.store.Issuer(), Roles: registry, Own: book,
 		Domain: domain, TTL: ttl, Clock: b.Clock, Log: b.Log})
-	account := evm.NewTransactor(g.chain, didAccount{g.self}, new(big.Int).SetUint64(network.ChainID))
+	account := evm.NewTransactor(g.chain, g.self.DIDSigner(), new(big.Int).SetUint64(network.ChainID))
 	own := owner.New(owner.Deps{DID: g.self.DID(), Signer: g.self.DIDSigner(), Directory: broker, Store: g.store.Topics(),
 		Names: ens.NewWriter(account, network.Contracts), Domain: domain, Clock: b.Clock})
 	g.server = httpapi.New(httpapi.Deps{
@@ -162,7 +161,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 		Owner: httpapi.OwnerOf(own), Roles: httpapi.RolesOf(g.self.DID(), hub, book, issue), Ready: g.ready, Clock: b.Clock, Log: b.Log, Version: Version,
 	})
 	g.parts = []func(context.Context) error{
-		ringed.Run, follower.Run, g.self.Run, book.Run, g.link.Run, out.Run, taker.Run, issue.Run, g.rotate(vault, b.Clock),
+		ringed.Run, follower.Run, g.self.Run, book.Run, g.link.Run, out.Run, taker.Run, issue.Run, in.Run, g.rotate(vault, b.Clock),
 	}
 	return g.server.Listen(ctx, cfg.Listen, sticky(cfg.Data))
 }
@@ -223,39 +222,6 @@ func (g *Gateway) Close() error {
 		g.chain.Close()
 	}
 	return err
-}
-
-// didAccount is the DID's key as the account that sends transactions.
-type didAccount struct{ self *identity.Self }
-
-// Address implements evm.Signer.
-func (a didAccount) Address() common.Address { return a.self.Address() }
-
-// SignDigest implements evm.Signer.
-func (a didAccount) SignDigest(ctx context.Context, digest [32]byte) ([]byte, error) {
-	return a.self.DIDSigner().SignDigest(ctx, digest)
-}
-
-// chainEvents turns the logs of the contracts into what may be judged anew.
-type chainEvents struct {
-	follower *evm.Follower
-	identity func(evm.Log) (common.Address, bool)
-}
-
-// Watch implements trust.Chain.
-func (c chainEvents) Watch(changed func(account common.Address, node [32]byte)) {
-	c.follower.Subscribe(func(l evm.Log) {
-		if a, ok := c.identity(l); ok {
-			changed(a, [32]byte{})
-			return
-		}
-		// Every event of registry, resolver and notifier has the node first.
-		if len(l.Topics) > 1 {
-			changed(common.Address{}, l.Topics[1])
-			return
-		}
-		changed(common.Address{}, [32]byte{})
-	})
 }
 
 // rotate changes the data key of the inbox from time to time, so that no key

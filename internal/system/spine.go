@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/digital-spine/spine/broker"
+	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/devchain"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/hub"
@@ -59,7 +60,7 @@ func StartSpine(ctx context.Context, data string, gateways []string, b Base) (s 
 	}
 	s.start(run, s.Chain)
 	file := dir(NetworkFile)
-	if s.Network, err = EnsureNetwork(ctx, file, s.Chain.URL(), "demo", s.Chain.Faucet()); err != nil {
+	if s.Network, err = s.ensureNetwork(ctx, file); err != nil {
 		return s, err
 	}
 	// Servers know themselves by the address they listen on; it is written into
@@ -91,6 +92,22 @@ func StartSpine(ctx context.Context, data string, gateways []string, b Base) (s 
 		s.start(run, g)
 	}
 	return s, nil
+}
+
+// ensureNetwork deploys the contracts on a new chain, paid by its faucet.
+func (s *Spine) ensureNetwork(ctx context.Context, file string) (*config.Network, error) {
+	c, err := evm.Dial(ctx, s.Chain.URL())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	id, err := c.ChainID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := evm.NewTransactor(c, evm.NewKeySigner(s.Chain.Faucet()), id)
+	n, _, err := EnsureNetwork(ctx, t, t.Address(), file, devchain.Init{Name: "demo"})
+	return n, err
 }
 
 // start runs a system; the first that fails is told by Failed.

@@ -11,13 +11,11 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/ens"
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/contract"
-	"github.com/digital-spine/spine/evm/eip712"
 	"github.com/digital-spine/spine/internal/problem"
 )
 
@@ -83,14 +81,6 @@ func parallel(fns ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// rootKey signs as the owner of the root of the names.
-type rootKey struct{ key *ecdsa.PrivateKey }
-
-func (r rootKey) Address() common.Address { return crypto.PubkeyToAddress(r.key.PublicKey) }
-func (r rootKey) SignDigest(_ context.Context, d [32]byte) ([]byte, error) {
-	return eip712.Sign(r.key, d)
-}
-
 // giveName hands the organisation's name and some coin to an account.
 func giveName(ctx context.Context, ch Chain, to common.Address) error {
 	c, err := evm.Dial(ctx, ch.RPC)
@@ -106,7 +96,7 @@ func giveName(ctx context.Context, ch Chain, to common.Address) error {
 	if err != nil {
 		return err
 	}
-	t := evm.NewTransactor(c, rootKey{ch.Root}, chainID)
+	t := evm.NewTransactor(c, evm.NewKeySigner(ch.Root), chainID)
 	if _, err := t.Send(ctx, &to, nil, fund); err != nil {
 		return err
 	}

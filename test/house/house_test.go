@@ -129,7 +129,8 @@ func TestImportRules(t *testing.T) {
 func TestDependenciesAreReviewed(t *testing.T) {
 	list := read(t, "docs/dependencies.md")
 	mod := read(t, "go.mod")
-	direct := regexp.MustCompile(`(?m)^\t([^\s/]+\.[^\s]+) v[^\s]+$`).FindAllStringSubmatch(mod, -1)
+	_, required, _ := strings.Cut(mod, "\nrequire (") // after the versions that are excluded
+	direct := regexp.MustCompile(`(?m)^\t([^\s/]+\.[^\s]+) v[^\s]+$`).FindAllStringSubmatch(required, -1)
 	if len(direct) < 10 {
 		t.Fatalf("found %d direct dependencies only", len(direct))
 	}
