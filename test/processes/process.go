@@ -31,7 +31,8 @@ func Binary(t testing.TB) string {
 		if binary.dir, binary.err = os.MkdirTemp("", "spine-binary-"); binary.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", binary.dir+"/spine", "github.com/digital-spine/spine/cmd/spine")
+		args := append([]string{"build", "-o", binary.dir + "/spine"}, buildFlags...)
+		cmd := exec.Command("go", append(args, "github.com/digital-spine/spine/cmd/spine")...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("build the binary: %w\n%s", err, out)
 		}
@@ -102,6 +103,7 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.bin, p.Args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = filepath.Dir(p.Log)
+	cmd.Env = append(os.Environ(), raceEnv...)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package processes
+
+var buildFlags, raceEnv []string
