@@ -14,7 +14,6 @@ import (
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
-	"github.com/digital-spine/spine/gateway/hubclient"
 	"github.com/digital-spine/spine/participant/market"
 )
 
@@ -70,6 +69,7 @@ func (x *run) outsider(ctx context.Context) error {
 	if _, err := s.Send(ctx, hello); err != nil {
 		return err
 	}
+	x.trace("outsider", market.MarketOperator, s.granted("role_not_admitted"))
 	return x.refusedWith(ctx, w, v, s, "outsider", "role_not_admitted")
 }
 
@@ -89,11 +89,11 @@ func (x *run) join(ctx context.Context) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	var e *hubclient.Enrolment
-	if e, err = v.hub.RequestEnrolment(ctx, market.RoleAggregator); err != nil {
+	request, err := v.Enrol(ctx, market.RoleAggregator)
+	if err != nil {
 		return nil, fmt.Errorf("ask for the role: %w", err)
 	}
-	c, err := x.Gateways[market.MarketOperator].Issue(ctx, e.ID)
+	c, err := x.Gateways[market.MarketOperator].Issue(ctx, request)
 	if err != nil {
 		return nil, fmt.Errorf("issue the role: %w", err)
 	}
@@ -127,6 +127,7 @@ func (x *run) wrongRole(ctx context.Context) error {
 	if _, err := s.Send(ctx, []byte(`{"bid":"bid-x","decision":"accepted"}`)); err != nil {
 		return err
 	}
+	x.trace("wrongrole", market.NetworkOperator, s.granted("role_not_admitted"))
 	return x.refusedWith(ctx, w, m.Impostor, s, "wrongrole", "role_not_admitted")
 }
 
@@ -160,6 +161,7 @@ func (x *run) revoked(ctx context.Context) error {
 	if err := to.Revoke(ctx, m.credential.String(), "attack"); err != nil {
 		return err
 	}
+	x.trace("revoked", market.MarketOperator, gateway.Event{Code: "role_revoked", DID: m.DID, Session: s.ID.String()})
 	// The revocation is known within a second; what is sent before that is good.
 	deadline := time.Now().Add(noticed)
 	for time.Now().Before(deadline) && x.report.Attacks["revoked"] == Missed {
@@ -185,34 +187,32 @@ func (x *run) revoked(ctx context.Context) error {
 func (x *run) arrives(ctx context.Context, g *client.Client, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, noticed)
 	defer cancel()
-	for {
+	for !x.arrived[id] {
 		ms, err := g.Receive(ctx, client.Receive{Channel: "hello", Consumer: consumer, Wait: 2 * time.Second})
+		if ctx.Err() != nil {
+			return errors.New("the message did not arrive")
+		}
 		if err != nil {
 			return err
 		}
-		found := false
 		acks := make([]string, len(ms))
 		for i, m := range ms {
 			acks[i] = m.Ack
-			found = found || m.ID == id
+			x.arrived[m.ID] = true
 		}
 		if err := g.Ack(ctx, acks...); err != nil {
 			return err
 		}
-		if found {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return errors.New("the message did not arrive")
-		}
 	}
+	return nil
 }
 
-// scene is a mailbox whose delivery the operator stopped, with honest messages
-// stored in it.
+// scene is a mailbox with honest messages stored in it, whose delivery the
+// operator may have stopped.
 type scene struct {
 	from, to *client.Client
 	fromAddr string
+	fromDID  string
 	mailbox  string
 	toDID    string
 	watch    *watch
@@ -220,9 +220,9 @@ type scene struct {
 	ids      []string
 }
 
-// stage stops delivery to the aggregator and has the market operator send n
-// messages to it.
-func (x *run) stage(ctx context.Context, n int) (*scene, error) {
+// stage has the market operator send n messages to the aggregator, whose
+// delivery is stopped first where the messages must not be read yet.
+func (x *run) stage(ctx context.Context, n int, stopped bool) (*scene, error) {
 	sc := &scene{from: x.Gateways[market.MarketOperator], to: x.Gateways[market.Aggregator]}
 	from, err := sc.from.Identity(ctx)
 	if err != nil {
@@ -232,7 +232,7 @@ func (x *run) stage(ctx context.Context, n int) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc.fromAddr, sc.mailbox, sc.toDID = from.Addr, to.Addr, to.DID
+	sc.fromAddr, sc.fromDID, sc.mailbox, sc.toDID = from.Addr, from.DID, to.Addr, to.DID
 	if sc.watch, err = eventsNow(ctx, sc.to); err != nil {
 		return nil, err
 	}
@@ -244,8 +244,10 @@ func (x *run) stage(ctx context.Context, n int) (*scene, error) {
 	if len(before) > 0 {
 		last = before[len(before)-1].Seq
 	}
-	if err := x.Operator.Pause(ctx, sc.mailbox); err != nil {
-		return nil, err
+	if stopped {
+		if err := x.Operator.Pause(ctx, sc.mailbox); err != nil {
+			return nil, err
+		}
 	}
 	for i := range n {
 		a, err := sc.from.Send(ctx, gateway.Draft{Channel: "hello", To: []string{sc.toDID}, Body: json.RawMessage(fmt.Sprintf(`{"n":%d}`, 100+i))})
@@ -291,7 +293,7 @@ func (sc *scene) event(ctx context.Context, e *envelope.Envelope, codes ...strin
 // altered: the operator changes a bit of a stored envelope. The recipient tells
 // and gets the true one from the sender.
 func (x *run) altered(ctx context.Context) error {
-	sc, err := x.stage(ctx, 1)
+	sc, err := x.stage(ctx, 1, true)
 	if err != nil {
 		return err
 	}
@@ -302,6 +304,12 @@ func (x *run) altered(ctx context.Context) error {
 	}
 	bad := bytes.Clone(victim.Data)
 	bad[len(bad)-1] ^= 1
+	damaged, err := envelope.ParseEnvelope(bad)
+	if err != nil {
+		return err
+	}
+	x.trace("altered", market.Aggregator, about(damaged, sc.fromDID, "signature"))
+	x.trace("altered", market.Aggregator, place(e, sc.fromDID, "repaired"))
 	if err := x.Operator.Delete(ctx, sc.mailbox, victim.Seq); err != nil {
 		return err
 	}
@@ -324,7 +332,7 @@ func (x *run) altered(ctx context.Context) error {
 
 // replayed: the operator delivers a stored envelope again.
 func (x *run) replayed(ctx context.Context) error {
-	sc, err := x.stage(ctx, 1)
+	sc, err := x.stage(ctx, 1, false)
 	if err != nil {
 		return err
 	}
@@ -333,15 +341,13 @@ func (x *run) replayed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.Operator.Resume(ctx, sc.mailbox); err != nil {
-		return err
-	}
 	if err := x.arrives(ctx, sc.to, sc.ids[0]); err != nil {
 		return err
 	}
 	if err := x.Operator.Publish(ctx, victim.Subject, victim.Data); err != nil {
 		return err
 	}
+	x.trace("replayed", market.Aggregator, about(e, sc.fromDID, "replayed"))
 	told, err := sc.event(ctx, e, "replayed")
 	if told {
 		x.report.Attacks["replayed"] = Detected
@@ -352,7 +358,7 @@ func (x *run) replayed(ctx context.Context) error {
 // removed: the operator deletes a stored envelope in the middle. The recipient
 // sees the hole at the next one and gets the missing one from the sender.
 func (x *run) removed(ctx context.Context) error {
-	sc, err := x.stage(ctx, 3)
+	sc, err := x.stage(ctx, 3, true)
 	if err != nil {
 		return err
 	}
@@ -367,16 +373,15 @@ func (x *run) removed(ctx context.Context) error {
 	if err := x.Operator.Resume(ctx, sc.mailbox); err != nil {
 		return err
 	}
+	x.trace("removed", market.Aggregator, place(e, sc.fromDID, "hole"))
+	x.trace("removed", market.Aggregator, place(e, sc.fromDID, "repaired"))
 	told, err := sc.event(ctx, e, "repaired")
 	if err != nil || !told {
 		return err
 	}
-	for _, id := range sc.ids[len(sc.ids)-2:] {
+	for _, id := range sc.ids {
 		if err := x.arrives(ctx, sc.to, id); err != nil {
-			// Messages come in order: the last may have come with the one before.
-			if id != sc.ids[len(sc.ids)-1] {
-				return fmt.Errorf("repair: %w", err)
-			}
+			return fmt.Errorf("repair: %w", err)
 		}
 	}
 	x.report.Attacks["removed"] = Repaired
@@ -386,16 +391,13 @@ func (x *run) removed(ctx context.Context) error {
 // moved: the operator stores an envelope under another sender's subject, and a
 // grant in another mailbox.
 func (x *run) moved(ctx context.Context) error {
-	sc, err := x.stage(ctx, 1)
+	sc, err := x.stage(ctx, 1, false)
 	if err != nil {
 		return err
 	}
 	victim := sc.stored[len(sc.stored)-1]
 	e, err := envelope.ParseEnvelope(victim.Data)
 	if err != nil {
-		return err
-	}
-	if err := x.Operator.Resume(ctx, sc.mailbox); err != nil {
 		return err
 	}
 	other, err := x.Gateways[market.NetworkOperator].Identity(ctx)
@@ -409,6 +411,7 @@ func (x *run) moved(ctx context.Context) error {
 	if err := x.Operator.Publish(ctx, bus.Subject(pp, mailbox, other.Addr), victim.Data); err != nil {
 		return err
 	}
+	x.trace("moved", market.Aggregator, about(e, sc.fromDID, "rebound"))
 	underOther, err := sc.event(ctx, e, "rebound")
 	if err != nil {
 		return err
@@ -451,6 +454,7 @@ func (x *run) grantElsewhere(ctx context.Context) (bool, error) {
 	if err := x.Operator.Publish(ctx, bus.Subject(members[0].PP, members[0].Addr, envelope.Address(v.DID, 0)), s.Grant); err != nil {
 		return false, err
 	}
-	e, err := w.wait(ctx, func(e *gateway.Event) bool { return e.Code == "not_for_me" })
+	x.trace("moved", market.NetworkOperator, s.granted("not_for_me"))
+	e, err := w.wait(ctx, func(e *gateway.Event) bool { return e.Code == "not_for_me" && e.DID == v.DID })
 	return e != nil, err
 }

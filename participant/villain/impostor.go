@@ -16,6 +16,7 @@ import (
 	"github.com/digital-spine/spine/did/ethr"
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/evm/eip712"
+	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/brokerclient"
 	"github.com/digital-spine/spine/gateway/hubclient"
 	"github.com/digital-spine/spine/internal/config"
@@ -123,10 +124,22 @@ func (v *Impostor) login(ctx context.Context) error {
 // Close ends the connection.
 func (v *Impostor) Close() { v.conn.Close() }
 
+// Enrol asks the hub for a role and returns the request's id, for an issuer to
+// grant.
+func (v *Impostor) Enrol(ctx context.Context, role string) (string, error) {
+	e, err := v.hub.RequestEnrolment(ctx, role)
+	if err != nil {
+		return "", err
+	}
+	return e.ID, nil
+}
+
 // Session is a session that an impostor opened with one recipient.
 type Session struct {
 	ID      envelope.Digest
 	Grant   []byte
+	topic   string
+	digest  envelope.Digest // of the grant
 	subject string
 	v       *Impostor
 	keys    *envelope.SessionKeys
@@ -170,7 +183,7 @@ func (v *Impostor) Open(ctx context.Context, topic, to string, credentials ...en
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ID: core.Session(), Grant: grant.Bytes(), subject: bus.Subject(m.PP, m.Addr, envelope.Address(v.DID, 0)), v: v,
+	s := &Session{ID: core.Session(), Grant: grant.Bytes(), topic: topic, digest: grant.Digest(), subject: bus.Subject(m.PP, m.Addr, envelope.Address(v.DID, 0)), v: v,
 		keys: envelope.NewSessionKeys(core.Session(), secret), next: envelope.Entry{Prev: core.Session(), Time: now}}
 	return s, s.publish(ctx, s.Grant)
 }
@@ -187,6 +200,11 @@ func (s *Session) Send(ctx context.Context, body []byte) (envelope.ID, error) {
 	s.next.Seq++
 	s.next.Prev = e.Digest()
 	return id, s.publish(ctx, e.Bytes())
+}
+
+// granted is the trace of what is told about the session's grant.
+func (s *Session) granted(code string) gateway.Event {
+	return gateway.Event{Code: code, DID: s.v.DID, Session: s.ID.String(), Digest: s.digest.String(), Topic: s.topic}
 }
 
 func (s *Session) publish(ctx context.Context, wire []byte) error {

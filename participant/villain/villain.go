@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/digital-spine/spine/client"
+	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/internal/config"
 )
@@ -48,6 +49,31 @@ type World struct {
 type Report struct {
 	Attacks map[string]string
 	Refused int // messages of the villain's own that were refused
+	// Traces are the events that each attack must have left, as far as the
+	// villain can know them.
+	Traces map[string][]Trace
+}
+
+// Trace is an event that an attack must leave at a party's gateway. Members of
+// the event that are empty were not for the villain to know.
+type Trace struct {
+	Party string
+	gateway.Event
+}
+
+// trace notes what an attack must leave.
+func (x *run) trace(attack, party string, e gateway.Event) {
+	x.report.Traces[attack] = append(x.report.Traces[attack], Trace{party, e})
+}
+
+// about is the trace of something that was done to an envelope.
+func about(e *envelope.Envelope, did, code string) gateway.Event {
+	return gateway.Event{Code: code, DID: did, Session: e.Session.String(), Seq: gateway.Seq(e.Seq), Digest: e.Digest().String()}
+}
+
+// place is the trace of a number in a session, of which no envelope is there.
+func place(e *envelope.Envelope, did, code string) gateway.Event {
+	return gateway.Event{Code: code, DID: did, Session: e.Session.String(), Seq: gateway.Seq(e.Seq)}
 }
 
 // Held reports whether every attack came to what it must.
@@ -69,7 +95,7 @@ func Run(ctx context.Context, w World) (*Report, error) {
 	if w.Say == nil {
 		w.Say = func(string, ...any) {}
 	}
-	x := &run{World: w, report: &Report{Attacks: make(map[string]string)}}
+	x := &run{World: w, report: &Report{Attacks: make(map[string]string), Traces: make(map[string][]Trace)}, arrived: make(map[string]bool)}
 	attacks := map[string]func(context.Context) error{
 		"outsider": x.outsider, "wrongrole": x.wrongRole, "altered": x.altered, "replayed": x.replayed,
 		"removed": x.removed, "moved": x.moved, "revoked": x.revoked,
@@ -90,7 +116,8 @@ type run struct {
 	World
 	report    *Report
 	impostors []*Impostor
-	member    *member // a villain that holds the aggregator's role for a while
+	member    *member         // a villain that holds the aggregator's role for a while
+	arrived   map[string]bool // messages that gateways handed over to the villain's consumer
 }
 
 func (x *run) close() {
