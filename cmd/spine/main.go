@@ -31,6 +31,8 @@ type cli struct {
 	Participant participantCmd `cmd:"" help:"Run one party of the sample market."`
 	DID         didCmd         `cmd:"" name:"did" help:"Look at DIDs."`
 	ENS         ensCmd         `cmd:"" name:"ens" help:"Look at names and roles."`
+	Schema      schemaCmd      `cmd:"" help:"Check documents against schemas."`
+	Bench       benchCmd       `cmd:"" help:"Measure this machine: JetStream alone beside a whole spine."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
