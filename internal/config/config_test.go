@@ -77,3 +77,17 @@ func TestNetwork(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainTextOnlyOnLoopback(t *testing.T) {
+	a := common.HexToAddress("0x1111111111111111111111111111111111111111")
+	n := NewNetwork("x", 1337, Contracts{ENSRegistry: a, Resolver: a, DomainNotifier: a, DIDRegistry: a})
+	for u, ok := range map[string]bool{
+		"http://127.0.0.1:80": true, "http://[::1]:80": true, "http://localhost:80": true, "http://127.8.8.8": true,
+		"https://hub.example": true,
+		"http://hub.example":  false, "http://127.0.0.1.hub.example": false, "http://127.evil:80": false, "http://0.0.0.0:80": false,
+	} {
+		if n.Hub = u; (n.Validate() == nil) != ok {
+			t.Errorf("%s: %v, taken should be %v", u, n.Validate(), ok)
+		}
+	}
+}

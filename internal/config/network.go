@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -126,7 +127,8 @@ func loopbackOrTLS(u *url.URL) error {
 		return nil
 	}
 	h := u.Hostname()
-	if h == "localhost" || h == "::1" || strings.HasPrefix(h, "127.") {
+	// Only an address says where it leads; a name that begins like one may lead anywhere.
+	if ip := net.ParseIP(h); h == "localhost" || (ip != nil && ip.IsLoopback()) {
 		return nil
 	}
 	return errors.New("beyond loopback only with TLS")

@@ -159,3 +159,18 @@ func TestStickyPort(t *testing.T) {
 		t.Fatalf("two servers on %s", other)
 	}
 }
+
+func TestListensOnLoopbackOnly(t *testing.T) {
+	for addr, ok := range map[string]bool{
+		"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true,
+		"0.0.0.0:0": false, ":0": false, "[::]:0": false, "192.0.2.1:0": false, "127.0.0.1.example:0": false,
+	} {
+		ln, err := ListenSticky(t.Context(), addr, "")
+		if ln != nil {
+			ln.Close()
+		}
+		if code := problem.CodeOf(err); (code == "listen_plain") == ok {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}

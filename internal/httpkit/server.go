@@ -120,11 +120,17 @@ func (s *Server) Listen(ctx context.Context, addr, stickyFile string) error {
 	return nil
 }
 
-// ListenSticky is Listen for servers that are not HTTP.
+// ListenSticky is Listen for servers that are not HTTP. What is served here is
+// plain text with bearer tokens in it, so that only loopback addresses are
+// taken; code listen_plain otherwise.
 func ListenSticky(ctx context.Context, addr, stickyFile string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, problem.New(http.StatusInternalServerError, "listen_plain", fmt.Sprintf("listen address %s: plain text beyond loopback", addr)).
+			WithHint("listen on a loopback address, and put a proxy that speaks TLS in front of it")
 	}
 	var lc net.ListenConfig
 	var ln net.Listener
