@@ -161,7 +161,7 @@ func TestCore(t *testing.T) {
 	})
 	t.Run("nonce", func(t *testing.T) {
 		fresh := func(b *CoreBody) { b.Nonce = ID{} }
-		if edited(fresh).Session() == edited(fresh).Session() {
+		if one, other := edited(fresh), edited(fresh); one.Session() == other.Session() {
 			t.Error("two cores are one session")
 		}
 	})

@@ -77,7 +77,7 @@ func parse(s string) (ID, error) {
 	}
 	rest, ok := strings.CutPrefix(s, "did:ethr:")
 	if !ok {
-		return ID{}, fmt.Errorf("%w: does not begin with did:ethr:", did.ErrSyntax)
+		return ID{}, fmt.Errorf("%w: the prefix is not did:ethr", did.ErrSyntax)
 	}
 	network, address, ok := strings.Cut(rest, ":")
 	if !ok {

@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("did:ethr:0x012047:" + lower)
 	f.Fuzz(func(t *testing.T, s string) {
 		out, err := ethr.Normalize(s)
-		id, perr := ethr.Parse(s)
+		_, perr := ethr.Parse(s)
 		if err != nil {
 			if perr == nil {
 				t.Fatalf("%q parses but does not normalise", s)
@@ -72,7 +72,7 @@ func FuzzParse(f *testing.F) {
 		if (perr == nil) != (s == out) {
 			t.Fatalf("%q normalises to %q; Parse says %v", s, out, perr)
 		}
-		if id, err = ethr.Parse(out); err != nil || id.String() != out {
+		if id, err := ethr.Parse(out); err != nil || id.String() != out {
 			t.Fatalf("%q normalises to %q, which is %v, %v", s, out, id, err)
 		}
 		if _, err := did.Method(out); err != nil {

@@ -206,7 +206,7 @@ type replies struct {
 }
 
 func (r *replies) Reply(_ context.Context, _ string, _ uint64, wire []byte) error {
-	return r.ReplyAddr(nil, "", wire)
+	return r.ReplyAddr(context.Background(), "", wire)
 }
 
 func (r *replies) ReplyAddr(_ context.Context, _ string, wire []byte) error {

@@ -33,17 +33,16 @@ func (s edSigner) Sign(_ context.Context, m []byte) ([]byte, error) {
 // party is a gateway instance with real keys and papers. As the recipient it
 // is the intake's Self.
 type party struct {
-	mu      sync.Mutex
-	did     string
-	addr    string
-	owner   *ecdsa.PrivateKey
-	key     ed25519.PrivateKey
-	cert    *envelope.Certificate
-	xwing   map[envelope.Digest]hpke.PrivateKey
-	gone    map[envelope.Digest]bool
-	pkg     *envelope.Package
-	err     error
-	drained int64
+	mu    sync.Mutex
+	did   string
+	addr  string
+	owner *ecdsa.PrivateKey
+	key   ed25519.PrivateKey
+	cert  *envelope.Certificate
+	xwing map[envelope.Digest]hpke.PrivateKey
+	gone  map[envelope.Digest]bool
+	pkg   *envelope.Package
+	err   error
 }
 
 func newParty(now int64) *party {

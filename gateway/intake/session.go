@@ -42,7 +42,6 @@ type session struct {
 	whole             bool // more than Ledger and Due changed
 	stored            bool // has a row
 	advance           bool // stored entries may get places
-	priority          bool // a receipt is owed soon, because something is missing
 }
 
 // badBytes is a number asked for again because it came damaged.

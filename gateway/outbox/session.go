@@ -27,7 +27,6 @@ type session struct {
 	base       [32]byte // fingerprint of the plan without members
 	seats      []seat
 	members    []Member
-	grants     [][]byte // beside members, until the first commit
 	left       []string
 	creds      []envelope.Digest
 	deliveries []*delivery

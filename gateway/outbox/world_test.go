@@ -171,11 +171,3 @@ func (w *world) status(id string) *gateway.MessageStatus {
 	}
 	return st
 }
-
-// advance moves the clock in steps, so that timers made by timers fire too.
-func (w *world) advance(d time.Duration) {
-	for step := d / 10; d > 0; d -= step {
-		w.clock.Advance(min(step, d))
-		time.Sleep(time.Millisecond) // lets woken goroutines make their next timers
-	}
-}
