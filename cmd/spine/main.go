@@ -31,6 +31,10 @@ type cli struct {
 	Participant participantCmd `cmd:"" help:"Run one party of the sample market."`
 	DID         didCmd         `cmd:"" name:"did" help:"Look at DIDs."`
 	ENS         ensCmd         `cmd:"" name:"ens" help:"Look at names and roles."`
+	Send        sendCmd        `cmd:"" help:"Send a message through a gateway."`
+	Receive     receiveCmd     `cmd:"" help:"Receive messages from a gateway."`
+	Status      statusCmd      `cmd:"" help:"What became of a message."`
+	Context     contextCmd     `cmd:"" help:"Keep named gateways and their API keys."`
 	Schema      schemaCmd      `cmd:"" help:"Check documents against schemas."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine: JetStream alone beside a whole spine."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
@@ -104,8 +108,17 @@ func (a *app) fail(err error) int {
 	p := problem.From(err)
 	msg := err.Error()
 	if a.json {
-		_ = json.NewEncoder(a.stderr).Encode(map[string]string{"code": p.Code, "error": msg, "hint": p.Hint})
+		out := map[string]any{"code": p.Code, "error": msg, "hint": p.Hint}
+		for _, k := range []string{"pointer", "keyword"} { // where a document is at fault
+			if v, ok := p.Details[k]; ok {
+				out[k] = v
+			}
+		}
+		_ = json.NewEncoder(a.stderr).Encode(out)
 		return 1
+	}
+	if at, ok := p.Details["pointer"].(string); ok && at != "" {
+		msg += ", at " + printable(at)
 	}
 	fmt.Fprintln(a.stderr, "spine:", msg)
 	if p.Hint != "" && p.Code != "internal" {

@@ -14,7 +14,7 @@ import (
 var scriptCmds = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"waitfile": waitFile,
 	"waitrpc":  waitRPC,
-	"url":      url,
+	"url":      readyURL,
 }
 
 // waitFile waits until a file is there, such as a system's ready.json.
@@ -35,8 +35,8 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// url sets a variable to the address that a ready.json names.
-func url(ts *testscript.TestScript, neg bool, args []string) {
+// readyURL sets a variable to the address that a ready.json names.
+func readyURL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: url READY-FILE VARIABLE")
 	}
