@@ -112,8 +112,9 @@ func startDemo(ctx context.Context, dir string, devices int, log *slog.Logger) (
 			stop()
 			return nil, errors.Join(err, s.Close())
 		}
-		d.participants[p] = &market.Participant{Party: p, Gateway: d.gateways[p], Ledger: ledger, Log: log, Fleet: market.Fleet{Size: devices, Seed: 1}}
-		d.wg.Go(func() { _ = d.participants[p].Run(run) })
+		party := &market.Participant{Party: p, Gateway: d.gateways[p], Ledger: ledger, Log: log, Fleet: market.Fleet{Size: devices, Seed: 1}}
+		d.participants[p] = party
+		d.wg.Go(func() { _ = party.Run(run) })
 	}
 	return d, nil
 }
