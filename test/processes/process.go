@@ -24,9 +24,13 @@ var binary struct {
 }
 
 // Binary builds the spine once for all tests of a test binary and returns its
-// path. Remove deletes it.
+// path; SPINE_TEST_BINARY names one to test instead, such as a release. Remove
+// deletes what was built.
 func Binary(t testing.TB) string {
 	t.Helper()
+	if given := os.Getenv("SPINE_TEST_BINARY"); given != "" {
+		return given
+	}
 	binary.once.Do(func() {
 		if binary.dir, binary.err = os.MkdirTemp("", "spine-binary-"); binary.err != nil {
 			return
@@ -81,7 +85,7 @@ func NewProcess(t testing.TB, name, data, log string, args ...string) *Process {
 
 // tail returns the last lines the process printed.
 func (p *Process) tail() []byte {
-	const most = 6000
+	const most = 12_000
 	b, err := os.ReadFile(p.Log)
 	if err != nil {
 		return []byte(err.Error())
