@@ -203,15 +203,40 @@ func (m *mailbox) add(seq uint64, subject string, w []byte, again bool) {
 type replies struct {
 	mu   sync.Mutex
 	list []*envelope.Receipt
+	sent map[string]int // by address
+	fail func(addr string) error
 }
 
-func (r *replies) Reply(_ context.Context, _ string, _ uint64, wire []byte) error {
-	return r.ReplyAddr(context.Background(), "", wire)
-}
-
-func (r *replies) ReplyAddr(_ context.Context, _ string, wire []byte) error {
+// refuse makes sending fail as f says; nil ends it.
+func (r *replies) refuse(f func(addr string) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.fail = f
+}
+
+// count returns how many receipts an address was sent.
+func (r *replies) count(addr string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent[addr]
+}
+
+func (r *replies) Reply(ctx context.Context, did string, inst uint64, wire []byte) error {
+	return r.ReplyAddr(ctx, envelope.Address(did, inst), wire)
+}
+
+func (r *replies) ReplyAddr(_ context.Context, addr string, wire []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(addr); err != nil {
+			return err
+		}
+	}
+	if r.sent == nil {
+		r.sent = make(map[string]int)
+	}
+	r.sent[addr]++
 	r.list = append(r.list, must(envelope.ParseReceipt(wire)))
 	return nil
 }
@@ -293,10 +318,12 @@ type flaky struct {
 	mu     sync.Mutex
 	before int // commits that fail without effect
 	after  int // commits that are made and still fail
+	made   int // commits asked for
 }
 
 func (f *flaky) Commit(ctx context.Context, r *intake.Round) error {
 	f.mu.Lock()
+	f.made++
 	before, after := f.before > 0, f.after > 0
 	if before {
 		f.before--

@@ -42,7 +42,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 		x.report(event(it, err))
 		if envelope.CodeOf(err) == envelope.PackageGone && g.Core.CheckSender(it.sender) == nil {
 			lane := envelope.Lane{Session: sid, UpTo: -1, Head: sid, Missing: []envelope.Missing{{Why: envelope.WhySecret}}}
-			if p.known || x.peers.asks.AllowN(x.d.Clock.Now(), 1) {
+			if now := x.d.Clock.Now(); (p.known && p.receipt.AllowN(now, 1)) || (!p.known && x.peers.asks.AllowN(now, 1)) {
 				x.sendReceipt(peerKey{g.Core.From, g.Core.Inst}, it.sender, []envelope.Lane{lane})
 			}
 		}

@@ -33,11 +33,11 @@ type Intake struct {
 	roundID map[int64][]byte // ids of entries of the round in hand
 	roundD  map[int64]envelope.Digest
 	peers   *peers
-	active  map[int64]*session         // with holes, stalls or waiting grants: kept in memory
-	strange map[envelope.Digest]*named // sids seen without a session
-	parked  map[string]int64           // bytes by sender address
-	parkedN int64                      // bytes in all
-	shares  map[string]int64           // inbox bytes by sender address
+	active  map[int64]*session     // with holes, stalls or waiting grants: kept in memory
+	strange map[strangerKey]*named // sids seen without a session
+	parked  map[string]int64       // bytes by sender address
+	parkedN int64                  // bytes in all
+	shares  map[string]int64       // inbox bytes by sender address
 	due     map[peerKey]*dueReceipt
 	lastAt  int64 // at of the last receipt
 	streams map[string]*StreamRow
@@ -48,6 +48,7 @@ type Intake struct {
 
 	receipts  chan receiptIn
 	outgoing  chan receiptOut
+	unsent    chan receiptOut
 	verdicts  chan verdict
 	standings chan standingOf
 	changes   chan trust.Change
@@ -90,7 +91,7 @@ func New(d Deps) *Intake {
 		d.Network.Cap = 1_000_000
 	}
 	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
-		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
+		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), unsent: make(chan receiptOut), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
 	d.Trust.OnChange(func(c trust.Change) {
 		select {
 		case x.changes <- c:
@@ -132,6 +133,8 @@ func (x *Intake) Run(ctx context.Context) error {
 			if s := x.byID[a.id]; s != nil {
 				x.stands(s, a.err)
 			}
+		case out := <-x.unsent:
+			x.oweAgain(ctx, out)
 		case c := <-x.changes:
 			changed = append(changed, c)
 		case <-channels:
@@ -259,7 +262,7 @@ func (x *Intake) start(ctx context.Context) error {
 	}
 	clear(x.ids.lanes)
 	x.ids.total = 0
-	x.active, x.strange = make(map[int64]*session), make(map[envelope.Digest]*named)
+	x.active, x.strange = make(map[int64]*session), make(map[strangerKey]*named)
 	x.due, x.streams = make(map[peerKey]*dueReceipt), make(map[string]*StreamRow)
 	if x.parked, err = x.d.Store.ParkedBytes(ctx); err != nil {
 		return fmt.Errorf("read parked messages: %w", err)

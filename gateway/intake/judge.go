@@ -194,7 +194,9 @@ func (x *Intake) judged(ctx context.Context, v verdict) (*session, error) {
 		x.forget(s)
 		return nil, nil
 	}
-	if !v.remember {
+	if !v.remember { // open, without its secret: wait for another grant
+		s.row.Grant, s.regrant = nil, false
+		x.touch(s, true)
 		return nil, nil
 	}
 	x.refuseSession(s, code)
@@ -271,7 +273,7 @@ func (x *Intake) forget(s *session) {
 		return
 	}
 	if s.led.Highest > 0 && len(x.strange) < maxStrange {
-		x.strange[s.sid()] = &named{sid: s.sid(), sender: s.row.Sender, since: x.now(), highest: uint64(s.led.Highest - 1), nextAsk: x.now() + 1000}
+		x.strange[strangerKey{s.sid(), s.row.Sender}] = &named{sid: s.sid(), sender: s.row.Sender, since: x.now(), highest: uint64(s.led.Highest - 1), nextAsk: x.now() + 1000}
 	}
 	s.dirty = false
 	if s.stored {

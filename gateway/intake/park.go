@@ -16,6 +16,11 @@ func (x *Intake) park(ctx context.Context, it *item, s *session, p *peer) error 
 		return nil // its session went meanwhile
 	}
 	x.behind(it)
+	if s != nil && s.row.Sender != it.sender { // E3: numbers count from its own sender only
+		p.fail(x.d.Clock.Now())
+		x.report(event(it, envelope.Rebound.Errorf("the session is another sender's")))
+		return nil
+	}
 	if s != nil {
 		if int64(seq)+1 > s.led.Highest {
 			s.led.Highest = int64(seq) + 1
@@ -40,7 +45,7 @@ func (x *Intake) park(ctx context.Context, it *item, s *session, p *peer) error 
 
 // remember keeps the highest number seen of a session that no grant opened.
 func (x *Intake) remember(it *item, p *peer) *named {
-	sid := it.env.Session
+	sid := strangerKey{it.env.Session, it.sender}
 	n := x.strange[sid]
 	if n == nil {
 		if len(x.strange) >= maxStrange {
@@ -54,7 +59,7 @@ func (x *Intake) remember(it *item, p *peer) *named {
 				return nil
 			}
 		}
-		n = &named{sid: sid, sender: it.sender, since: x.now(), nextAsk: x.now()}
+		n = &named{sid: sid.sid, sender: it.sender, since: x.now(), nextAsk: x.now()}
 		x.strange[sid] = n
 	}
 	n.highest = max(n.highest, it.env.Seq)
@@ -108,7 +113,8 @@ func (x *Intake) expireParked(ctx context.Context, now int64) error {
 // askStrangers asks for the grants of sessions nobody opened here, within the
 // budget, and gives up after a minute.
 func (x *Intake) askStrangers(now int64) (next int64) {
-	for sid, n := range x.strange {
+	for key, n := range x.strange {
+		sid := n.sid
 		if now-n.since > parkedFor.Milliseconds() && !n.told {
 			n.told = true
 			x.report(gateway.Event{Kind: gateway.KindDetected, Code: string(envelope.SessionUnknown), Session: sid.String(), Seq: gateway.Seq(n.highest),
@@ -116,12 +122,12 @@ func (x *Intake) askStrangers(now int64) (next int64) {
 		}
 		if n.told {
 			if now-n.since > x.d.Network.Retention.Milliseconds() {
-				delete(x.strange, sid)
+				delete(x.strange, key)
 			}
 			continue
 		}
 		if now >= n.nextAsk {
-			if p := x.peers.of(n.sender); p.known || x.peers.asks.AllowN(x.d.Clock.Now(), 1) {
+			if p := x.peers.of(n.sender); (p.known && p.receipt.AllowN(x.d.Clock.Now(), 1)) || (!p.known && x.peers.asks.AllowN(x.d.Clock.Now(), 1)) {
 				lane := envelope.Lane{Session: sid, UpTo: -1, Head: sid, Missing: []envelope.Missing{{Last: n.highest, Why: envelope.WhySecret}}}
 				x.sendReceipt(peerKey{}, n.sender, []envelope.Lane{lane})
 			}

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"time"
 
 	"github.com/digital-spine/spine/envelope"
 )
@@ -11,6 +10,7 @@ import (
 const (
 	receiptAfter = 1000 // ms
 	missingAfter = 200  // ms, when something is missing
+	resendAfter  = 5000 // ms, when one could not be sent
 	maxRanges    = 4096 // ranges of all lanes in one receipt, so that it fits the wire
 )
 
@@ -144,36 +144,50 @@ type receiptOut struct {
 // round is committed.
 func (x *Intake) sendReceipt(k peerKey, addr string, lanes []envelope.Lane) {
 	out := receiptOut{k, addr, lanes}
-	x.later(func(context.Context) {
+	x.later(func(ctx context.Context) {
 		select {
 		case x.outgoing <- out:
 		default:
-			x.log.Warn("too many receipts wait to be sent; the next one says the same", "to", addr)
+			x.log.Warn("too many receipts wait to be sent; this one is made again later", "to", addr)
+			x.oweAgain(ctx, out)
 		}
 	})
 }
 
+// oweAgain takes back a receipt that could not be sent: after a while another
+// one says the same and more.
+func (x *Intake) oweAgain(ctx context.Context, out receiptOut) {
+	for i := range out.lanes {
+		s, err := x.find(ctx, out.lanes[i].Session)
+		if err != nil {
+			x.log.Warn("a receipt that was not sent cannot be made again", "to", out.addr, "error", err)
+			continue
+		}
+		if s != nil { // else an ask for a grant, which has a schedule of its own
+			x.owe(s, false)
+		}
+	}
+	if d := x.due[out.peer]; d != nil {
+		d.at = max(d.at, x.now()+resendAfter)
+	}
+}
+
 // sendReceipts signs and sends receipts until ctx ends. One that cannot be sent
-// is tried a few times; later ones say the same and more.
+// goes back to the loop, so that it holds up no other's.
 func (x *Intake) sendReceipts(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case out := <-x.outgoing:
-			for pause := time.Second; ; pause *= 2 {
-				err := x.sendOne(ctx, out)
-				if err == nil || ctx.Err() != nil {
-					break
-				}
-				x.log.Debug("a receipt could not be sent", "to", out.addr, "error", err)
-				if pause > 4*time.Second {
-					break
-				}
-				select {
-				case <-ctx.Done():
-				case <-x.d.Clock.After(pause):
-				}
+			err := x.sendOne(ctx, out)
+			if err == nil || ctx.Err() != nil {
+				continue
+			}
+			x.log.Debug("a receipt could not be sent", "to", out.addr, "error", err)
+			select {
+			case <-ctx.Done():
+			case x.unsent <- out:
 			}
 		}
 	}

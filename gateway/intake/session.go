@@ -58,6 +58,13 @@ type lane struct {
 	sessions []*session // not settled, in the order of handing over
 }
 
+// strangerKey is a session id with the mailbox that named it: whoever else
+// knows the id must not be asked in place of the session's own sender.
+type strangerKey struct {
+	sid    envelope.Digest
+	sender string
+}
+
 // named is a session id that an envelope named and no grant opened.
 type named struct {
 	sid     envelope.Digest
@@ -221,9 +228,10 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 func (x *Intake) create(sid envelope.Digest, sender string, state State, expires int64) *session {
 	x.last.Session++
 	s := &session{row: SessionRow{ID: x.last.Session, SID: sid, State: state, Sender: sender, Since: x.now(), Expires: expires}, led: newLedger(sid)}
-	if n := x.strange[sid]; n != nil {
+	key := strangerKey{sid, sender}
+	if n := x.strange[key]; n != nil {
 		s.led.Highest = int64(n.highest) + 1
-		delete(x.strange, sid)
+		delete(x.strange, key)
 	}
 	x.byID[s.row.ID], x.bySID[sid] = s, s
 	x.lru = append(x.lru, s.row.ID)
