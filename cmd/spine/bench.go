@@ -38,6 +38,7 @@ type benchFlags struct {
 	Runs       int     `hidden:"" default:"3" help:"Measurements of which the median is taken."`
 	CPUProfile string  `hidden:"" name:"cpuprofile" placeholder:"FILE" help:"Write a profile of the spine's measurements, without the bare ones."`
 	Only       string  `hidden:"" help:"Measure single or batch only."`
+	Raw        bool    `hidden:"" help:"Write each measurement to standard error."`
 }
 
 // Bounds and loads of a benchmark.
@@ -80,10 +81,10 @@ func (c *benchThroughput) Run(a *app) error {
 	length := time.Duration(c.Seconds * float64(time.Second))
 	for range c.Runs {
 		if c.Only != "batch" {
-			if err := b.add(&bareSingle, func() (float64, error) { return b.bare.single(b.ctx, benchCallers, length) }); err != nil {
+			if err := b.add(&bareSingle, "single bare", b.bare.taken, func() (float64, error) { return b.bare.single(b.ctx, benchCallers, length) }); err != nil {
 				return err
 			}
-			if err := b.profiled(&oursSingle, func() (float64, error) { return b.ours.single(b.ctx, benchCallers, length) }); err != nil {
+			if err := b.profiled(&oursSingle, "single ours", func() (float64, error) { return b.ours.single(b.ctx, benchCallers, length) }); err != nil {
 				return err
 			}
 		}
@@ -91,11 +92,11 @@ func (c *benchThroughput) Run(a *app) error {
 			continue
 		}
 		for i, size := range bareSizes {
-			if err := b.add(&bareBatch[i], func() (float64, error) { return b.bare.batches(b.ctx, batchCallers, size, length/2) }); err != nil {
+			if err := b.add(&bareBatch[i], fmt.Sprintf("batch bare %d", size), b.bare.taken, func() (float64, error) { return b.bare.batches(b.ctx, batchCallers, size, length/2) }); err != nil {
 				return err
 			}
 		}
-		if err := b.profiled(&oursBatch, func() (float64, error) { return b.ours.batches(b.ctx, batchCallers, batchSize, length) }); err != nil {
+		if err := b.profiled(&oursBatch, "batch ours", func() (float64, error) { return b.ours.batches(b.ctx, batchCallers, batchSize, length) }); err != nil {
 			return err
 		}
 	}
@@ -129,17 +130,20 @@ func (c *benchLatency) Run(a *app) error {
 	defer b.close()
 	length := time.Duration(c.Seconds * float64(time.Second))
 	var bare, ours [2][]float64 // p50 and p99 of each run
-	add := func(to *[2][]float64, one func() ([]float64, error)) error {
+	add := func(to *[2][]float64, what string, one func() ([]float64, error)) error {
 		all, err := one()
+		if c.Raw {
+			fmt.Fprintf(a.stderr, "%-18s %8.2f ms p50 %8.2f ms p99  %d messages\n", what, percentile(all, 50), percentile(all, 99), len(all))
+		}
 		to[0], to[1] = append(to[0], percentile(all, 50)), append(to[1], percentile(all, 99))
 		return err
 	}
 	for range c.Runs {
-		if err := add(&bare, func() ([]float64, error) { return b.bare.latencies(b.ctx, benchSamples, length) }); err != nil {
+		if err := add(&bare, "latency bare", func() ([]float64, error) { return b.bare.latencies(b.ctx, benchSamples, length) }); err != nil {
 			return err
 		}
 		if err := b.profile(func() error {
-			return add(&ours, func() ([]float64, error) { return b.ours.latencies(b.ctx, benchSamples, length) })
+			return add(&ours, "latency ours", func() ([]float64, error) { return b.ours.latencies(b.ctx, benchSamples, length) })
 		}); err != nil {
 			return err
 		}
@@ -161,6 +165,7 @@ type bench struct {
 	dir     string
 	bare    *bareBench
 	ours    *oursBench
+	raw     bool
 	profile func(func() error) error
 }
 
@@ -168,7 +173,7 @@ func startBench(a *app, f benchFlags) (made *bench, err error) {
 	if f.Seconds <= 0 || f.Seconds > 5 || f.Runs < 1 || f.Runs > 9 {
 		return nil, fmt.Errorf("--seconds is not within 0 to 5, or --runs not within 1 to 9")
 	}
-	b := &bench{app: a}
+	b := &bench{app: a, raw: f.Raw}
 	if b.dir, err = os.MkdirTemp("", "spine-bench-"); err != nil {
 		return nil, err
 	}
@@ -192,15 +197,19 @@ func startBench(a *app, f benchFlags) (made *bench, err error) {
 }
 
 // profiled measures our side into runs, within the profile.
-func (b *bench) profiled(runs *[]float64, one func() (float64, error)) error {
-	return b.profile(func() error { return b.add(runs, one) })
+func (b *bench) profiled(runs *[]float64, what string, one func() (float64, error)) error {
+	return b.profile(func() error { return b.add(runs, what, b.ours.taken, one) })
 }
 
 // add appends a measurement.
-func (b *bench) add(runs *[]float64, one func() (float64, error)) error {
+func (b *bench) add(runs *[]float64, what string, taken *counter, one func() (float64, error)) error {
 	runtime.GC() // what the side measured before left is not this one's
-	n, err := one()
-	*runs = append(*runs, n)
+	cpu, from := processCPU(), taken.n.Load()
+	rate, err := one()
+	*runs = append(*runs, rate)
+	if n := taken.n.Load() - from; b.raw && n > 0 {
+		fmt.Fprintf(b.app.stderr, "%-18s %8.0f /s %8.1f us of processor a message  %d messages\n", what, rate, float64((processCPU()-cpu).Nanoseconds())/1000/float64(n), n)
+	}
 	return err
 }
 
