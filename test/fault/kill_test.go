@@ -63,7 +63,12 @@ func TestKillOneOfNine(t *testing.T) {
 	names := written()
 
 	// Trade goes on, and what was broken off is repeated under its old keys.
-	last := max(m.Rounds(market.Aggregator), m.Rounds(market.NetworkOperator)) + 2
+	for _, p := range m.Participants {
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	last := max(m.Rounds(market.Aggregator), m.Rounds(market.NetworkOperator)) + 1
 	t.Logf("%d names written; all run again after round %d", len(names), m.Rounds(market.Aggregator))
 	m.Trade(ctx, last)
 	const bids = market.BidsPerRound
