@@ -54,7 +54,13 @@ func (p *Participant) Run(ctx context.Context) error {
 		if ch == "hello" {
 			continue
 		}
-		wg.Go(func() { p.listen(ctx, ch) })
+		// Both ways of receiving are shown: the aggregator's messages come over
+		// WebSocket, the others' are asked for.
+		listen := p.listen
+		if p.Party == Aggregator {
+			listen = p.stream
+		}
+		wg.Go(func() { listen(ctx, ch) })
 	}
 	wg.Wait()
 	return nil
@@ -67,10 +73,37 @@ func (p *Participant) listen(ctx context.Context, channel string) {
 	for ctx.Err() == nil {
 		ms, err := p.Gateway.Receive(ctx, client.Receive{Channel: channel, Max: pull, Wait: 20 * time.Second})
 		if err == nil && len(ms) > 0 {
-			err = p.take(ctx, ms)
+			err = p.take(ctx, ms, p.Gateway.Ack)
 		}
 		if err != nil && ctx.Err() == nil {
 			p.Log.Debug("gateway does not answer, trying again", "party", p.Party, "channel", channel, "err", err)
+			pause(ctx, 200*time.Millisecond)
+		}
+	}
+}
+
+// stream takes messages as they come over a WebSocket, and opens it again when
+// it breaks.
+func (p *Participant) stream(ctx context.Context, channel string) {
+	for ctx.Err() == nil {
+		err := func() error {
+			s, err := p.Gateway.Stream(ctx, client.Receive{Channel: channel})
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			for {
+				m, err := s.Next(ctx)
+				if err != nil {
+					return err
+				}
+				if err := p.take(ctx, []gateway.Message{*m}, s.Ack); err != nil {
+					return err
+				}
+			}
+		}()
+		if err != nil && ctx.Err() == nil {
+			p.Log.Debug("stream broke, opening it again", "party", p.Party, "channel", channel, "err", err)
 			pause(ctx, 200*time.Millisecond)
 		}
 	}
@@ -85,8 +118,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// take records messages, answers them and acknowledges them.
-func (p *Participant) take(ctx context.Context, ms []gateway.Message) error {
+// take records messages, answers them and acknowledges them with ack.
+func (p *Participant) take(ctx context.Context, ms []gateway.Message, ack func(context.Context, ...string) error) error {
 	now := time.Now().UnixMicro()
 	entries := make([]Entry, len(ms))
 	tokens := make([]string, len(ms))
@@ -105,7 +138,7 @@ func (p *Participant) take(ctx context.Context, ms []gateway.Message) error {
 			return err
 		}
 	}
-	if err := p.Gateway.Ack(ctx, tokens...); err != nil {
+	if err := ack(ctx, tokens...); err != nil {
 		return err
 	}
 	return p.Ledger.add(acked...)
