@@ -55,6 +55,11 @@ var attacks = []attack{
 		e := f.seal()
 		f.s.send(flip(e.Bytes(), len(e.Signed())))
 	}},
+	{"bit of header flipped", "signature", func(w *world) {
+		f := opened(w)
+		e := f.seal()
+		f.s.send(flip(e.Bytes(), bytes.Index(e.Bytes(), e.Root[:])))
+	}},
 	{"topic changed in a stored core", "signature", func(w *world) {
 		s := w.sender()
 		f, g := s.open(), s.open(func(b *envelope.CoreBody, _ *envelope.BoxText) { b.Topic = "price.market.apps.edge.iam.ewc" })
@@ -478,6 +483,27 @@ var attacks = []attack{
 		}
 		w.settled()
 		f.s.send(e)
+	}},
+	{"cursor advanced by the broker", "hole", func(w *world) {
+		f := opened(w)
+		skipped := [][]byte{f.seal().Bytes(), f.seal().Bytes(), f.seal().Bytes()}
+		f.s.send(f.seal().Bytes())
+		w.until("ask", func() bool {
+			l := w.replies.lane(f.core.Session())
+			return l != nil && len(l.Missing) == 1 && l.Missing[0].First == 1 && l.Missing[0].Last == 3
+		})
+		f.s.send(skipped...)
+		w.receive(4)
+	}},
+	{"flood of grants from many DIDs", "throttled", func(w *world) {
+		var grants []*flow
+		for range 40 {
+			grants = append(grants, w.sender().open())
+		}
+		for _, f := range grants {
+			f.s.send(f.grant)
+		}
+		w.settled()
 	}},
 	{"flood of grants from one DID", "throttled", func(w *world) {
 		s := w.sender()

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -341,4 +342,73 @@ func TestManySendersManyLanes(t *testing.T) {
 	}
 	w.receive(n)
 	w.settled()
+}
+
+// TestKilledBetweenDeliveries ends the process when a part of what the broker
+// holds was delivered: what was not acknowledged comes again, and all of it is
+// handed over once.
+func TestKilledBetweenDeliveries(t *testing.T) {
+	w := newWorld(t)
+	f := opened(w)
+	var wires [][]byte
+	want := map[string]bool{}
+	for range 20 {
+		frames := good(1)
+		want[frames[0].ID.String()] = true
+		wires = append(wires, f.seal(frames...).Bytes())
+	}
+	f.s.send(wires[:10]...)
+	w.restart()
+	f.s.send(wires[10:]...)
+	for _, m := range w.receive(20) {
+		if !want[m.ID] {
+			t.Errorf("message %s came twice or was never sent", m.ID)
+		}
+		delete(want, m.ID)
+	}
+	w.settled()
+}
+
+// TestRecipientRestored goes on with the store of before some messages that
+// were acknowledged: they are asked for and come again. The sender may have
+// been restored, too, and then goes on in a new session.
+func TestRecipientRestored(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		t.Run(map[bool]string{false: "alone", true: "and the sender too"}[both], func(t *testing.T) {
+			w := newWorld(t)
+			f := opened(w)
+			w.settled()
+			senderThen := *f
+			w.halt()
+			backup := must(os.ReadFile(w.path))
+			w.start()
+			late := [][]byte{f.seal().Bytes(), f.seal().Bytes()}
+			f.s.send(late...)
+			w.receive(2)
+			w.settled()
+			w.halt()
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				if err := os.Remove(w.path + suffix); err != nil && suffix == "" {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(w.path, backup, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.start()
+			if both {
+				g := f.s.open(senderThen.after())
+				f.s.send(g.grant, g.seal().Bytes())
+				w.receive(1)
+				return
+			}
+			f.s.send(f.seal().Bytes())
+			w.told(f, "the lost ones are asked for", func(l *envelope.Lane) bool {
+				return len(l.Missing) == 1 && l.Missing[0].First == 1 && l.Missing[0].Last == 2
+			})
+			f.s.send(late...)
+			w.receive(3)
+			w.event("repaired")
+		})
+	}
 }
