@@ -80,7 +80,7 @@ func (c *demoCmd) Run(a *app) error {
 		}
 	}
 	if c.Once {
-		return d.once(a, dir)
+		return d.once(a)
 	}
 	d.welcome(a)
 	return d.trade(a, c.Rounds)
@@ -270,17 +270,26 @@ func (d *demo) latencies() []float64 {
 	return market.Latencies(ledgers...)
 }
 
-// drain waits until everything sent was delivered, or ctx ends.
-func (d *demo) drain(ctx context.Context) {
+// drainFor bounds the wait for messages under way.
+const drainFor = 20 * time.Second
+
+// drain waits until everything sent was delivered, for drainFor at most. The
+// error is that of a demonstration which ended meanwhile.
+func (d *demo) drain(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
+	end := time.After(drainFor)
 	for {
 		if c := d.counts(); c.Received >= c.Sent {
-			return
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
+		case <-d.Failed():
+			return errors.New("a system of the spine ended by itself")
+		case <-end:
+			return nil
 		case <-tick.C:
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -11,9 +10,6 @@ import (
 
 // onceRounds is the number of rounds of demo --once.
 const onceRounds = 3
-
-// drainFor bounds the wait for the last messages.
-const drainFor = 20 * time.Second
 
 // summary is what demo --once prints: everything is measured or counted from
 // outside the gateways.
@@ -44,7 +40,7 @@ type latency struct {
 }
 
 // once runs the rounds and the attacks and prints the summary.
-func (d *demo) once(a *app, dir string) error {
+func (d *demo) once(a *app) error {
 	s := summary{ReadyMS: d.readyMS, Participants: len(d.participants), IdleMB: residentMB("VmRSS")}
 	say := func(format string, args ...any) {
 		if !a.json {
@@ -57,11 +53,11 @@ func (d *demo) once(a *app, dir string) error {
 		if err := d.round(a.ctx, n); err != nil {
 			return err
 		}
-		say("round %d of %d traded in %d ms", n, onceRounds, time.Since(begin).Milliseconds())
+		if err := d.drain(a.ctx); err != nil {
+			return err
+		}
+		say("round %d of %d traded and delivered in %d ms", n, onceRounds, time.Since(begin).Milliseconds())
 	}
-	drain, cancel := context.WithTimeout(a.ctx, drainFor)
-	defer cancel()
-	d.drain(drain)
 	lat := d.latencies()
 	s.LatencyMS = latency{percentile(lat, 50), percentile(lat, 99)}
 	admin, err := d.AdminKey()
@@ -74,9 +70,9 @@ func (d *demo) once(a *app, dir string) error {
 	if err != nil {
 		return err
 	}
-	drain, cancel = context.WithTimeout(a.ctx, drainFor)
-	defer cancel()
-	d.drain(drain)
+	if err := d.drain(a.ctx); err != nil {
+		return err
+	}
 	c := d.counts()
 	s.Attacks = report.Attacks
 	s.Messages = messageCounts{Sent: c.Sent, Delivered: c.Received, Verified: c.Verified, Refused: report.Refused, Lost: c.Sent - c.Received}
