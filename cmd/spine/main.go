@@ -37,6 +37,8 @@ type cli struct {
 	Context     contextCmd     `cmd:"" help:"Keep named gateways and their API keys."`
 	Schema      schemaCmd      `cmd:"" help:"Check documents against schemas."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine: JetStream alone beside a whole spine."`
+	Inspect     inspectCmd     `cmd:"" help:"Print a structure of the protocol readably."`
+	Config      configCmd      `cmd:"" help:"Example configurations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 

@@ -85,7 +85,8 @@ func (c *sendCmd) body(a *app) ([]byte, error) {
 		return nil, err
 	}
 	if err := schema.CheckJSON(body, schema.Limits{}); err != nil {
-		return nil, problem.New(400, problem.CodeOf(err), "the body is not one JSON document").Wrap(err).
+		code := problem.CodeOf(err)
+		return nil, problem.New(400, code, "the body is not one JSON document: "+strings.TrimPrefix(err.Error(), code+": ")).
 			WithHint(`quote it for the shell, such as '{"n":1}'; a text is JSON in double quotes: '"hello"'`)
 	}
 	return body, nil

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ var scriptCmds = map[string]func(ts *testscript.TestScript, neg bool, args []str
 	"waitfile": waitFile,
 	"waitrpc":  waitRPC,
 	"url":      readyURL,
+	"field":    field,
 }
 
 // waitFile waits until a file is there, such as a system's ready.json.
@@ -23,7 +26,7 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: waitfile FILE")
 	}
 	path := ts.MkAbs(args[0])
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for {
 		if _, err := os.Stat(path); err == nil {
 			return
@@ -52,7 +55,7 @@ func waitRPC(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitrpc URL")
 	}
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for {
 		c, err := net.DialTimeout("tcp", strings.TrimPrefix(args[0], "http://"), time.Second)
 		if err == nil {
@@ -64,4 +67,31 @@ func waitRPC(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// field sets a variable to a member of a JSON file, of the last output when the
+// file is stdout; its path is joined by dots and may hold positions.
+func field(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: field FILE PATH VARIABLE")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for key := range strings.SplitSeq(args[1], ".") {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(in) {
+				ts.Fatalf("%s has no %s", args[0], args[1])
+			}
+			v = in[i]
+		}
+	}
+	text := fmt.Sprint(v)
+	if v == nil || text == "" {
+		ts.Fatalf("%s has no %s", args[0], args[1])
+	}
+	ts.Setenv(args[2], text)
 }

@@ -34,8 +34,8 @@ var errNoGateway = problem.New(400, "no_gateway", "it is not known which gateway
 
 // target is a gateway to talk to.
 type target struct {
-	URL    string `json:"url"`
-	APIKey string `json:"apiKey"`
+	URL    string            `json:"url"`
+	APIKey string            `json:"apiKey"`
 	dids   map[string]string // of the gateways that the endpoints file names
 }
 
