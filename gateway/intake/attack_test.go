@@ -240,6 +240,11 @@ var attacks = []attack{
 		ct := reseal(f, h, good(1))
 		f.s.send(must(envelope.SignEnvelope(background, edSigner{f.s.key}, h, ct)).Bytes())
 	}},
+	{"different S to two recipients, one ct", "seal", func(w *world) {
+		f := w.sender().open()
+		f.s.send(f.regrant(&envelope.BoxText{Secret: envelope.NewSecret(), Creds: []envelope.Digest{f.s.cred}})) // the other one got f's
+		f.s.send(f.seal().Bytes())
+	}},
 	{"valid signature, garbage AEAD", "seal", func(w *world) {
 		f := opened(w)
 		e := f.seal()

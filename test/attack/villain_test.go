@@ -180,9 +180,12 @@ func TestHubHidesARevocation(t *testing.T) {
 	for told := false; !told; {
 		select {
 		case e := <-stale:
-			// A list that was signed just before the revocation lives for the TTL.
-			if took := time.UnixMilli(e.At).Sub(revoked); took > ttl+time.Second {
+			// A list that was signed just before the revocation lives for the TTL; the
+			// rest is for a busy machine.
+			if took := time.UnixMilli(e.At).Sub(revoked).Round(time.Millisecond); took > ttl+2*time.Second {
 				t.Errorf("the revoked one was accepted for %s at a TTL of %s", took, ttl)
+			} else {
+				t.Logf("no longer accepted %s after the revocation, at a TTL of %s", took, ttl)
 			}
 			told = true
 		case <-time.After(100 * time.Millisecond):
