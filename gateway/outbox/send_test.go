@@ -364,6 +364,7 @@ func TestNearTheCapEnvelopesGather(t *testing.T) {
 	w := newWorld(t)
 	b := newParty(began.UnixMilli())
 	w.book.admit(b)
+	w.dir.list = append(w.dir.list, instance(b, 42))
 	w.network.Cap = 20
 	w.start()
 	var waits []string
@@ -384,5 +385,13 @@ func TestNearTheCapEnvelopesGather(t *testing.T) {
 	}
 	if ids := newReader(t, b, w.self).read(w.net.to(b.addr)).ids(); len(ids) != 40 {
 		t.Fatalf("%d of 40 arrived", len(ids))
+	}
+	// Receipts and asks pass when messages wait.
+	for n := range 40 {
+		w.send(draft(100 + n))
+	}
+	full := len(w.net.to(b.addr))
+	if err := w.box.Reply(background, b.did, 0, []byte("receipt")); err != nil || len(w.net.to(b.addr)) != full+1 {
+		t.Errorf("a receipt near the cap: %v, %d wires after %d", err, len(w.net.to(b.addr)), full)
 	}
 }
