@@ -24,6 +24,20 @@ type contextCmd struct {
 	Rm   contextRmCmd   `cmd:"" help:"Forget a context."`
 }
 
+// Help is shown by spine context --help.
+func (contextCmd) Help() string {
+	return `A context is a gateway's address and an API key under a name, kept in
+contexts.json of your configuration folder, which only you may read. send,
+receive and status use the one in use, or the one that --context or
+SPINE_CONTEXT names.
+
+Example:
+
+    spine context add work --endpoints spine.json --as aggregator
+    spine receive --channel hello
+`
+}
+
 // contexts is the file of named gateways, in the user's configuration folder.
 // It holds keys: only its owner may read it.
 type contexts struct {
