@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -11,6 +13,9 @@ const MaxDepth = 64
 // Limits of CheckJSON; zero values mean the defaults.
 type Limits struct {
 	Depth int // levels of nesting; MaxDepth
+	// Checked is for Object and Array: the text is part of one that has passed
+	// these checks, so values are stepped over and not checked again.
+	Checked bool
 }
 
 // CheckJSON checks that doc is exactly one JSON text (RFC 8259) in UTF-8, not
@@ -190,15 +195,34 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// skipPlain returns the first place from i on that holds a byte which does not
+// stand for itself inside a string. It looks at eight bytes at a time: strings
+// are most of what there is to read.
+func skipPlain(b []byte, i int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, escape := w^each*'"', w^each*'\\'
+		// The lowest bit that is set tells the first such byte: a borrow only
+		// spoils bytes behind it.
+		if odd := (w | (w-each*0x20)&^w | (quote-each)&^quote | (escape-each)&^escape) & high; odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+		i += 8
+	}
+	for i < len(b) && plain[b[i]] {
+		i++
+	}
+	return i
+}
+
 // text scans a string and returns the bytes between its quotes, and whether
 // they hold escapes.
 func (c *checker) text() (raw []byte, escaped bool, err error) {
 	b, i := c.b, c.i+1
 	start := i
 	for {
-		for i < len(b) && plain[b[i]] {
-			i++
-		}
+		i = skipPlain(b, i)
 		if i >= len(b) {
 			c.i = i
 			return nil, false, c.fail("the document ends inside a string")

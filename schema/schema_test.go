@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"slices"
 	"testing"
 )
 
@@ -172,4 +173,40 @@ func sample() []byte {
 	}
 	b.WriteString("]}")
 	return []byte(b.String())
+}
+
+// TestCheckedWalksAlike walks documents with the checks, then again without.
+func TestCheckedWalksAlike(t *testing.T) {
+	for _, doc := range []string{
+		`[]`, `[1]`, `[1,2 , 3]`, `[true,null,-1.5e3]`, `["a","b\"]","\\",""]`, `[{"a":[1,{"b":"]}"}]} , [[],[{}]]]`,
+		"[ \"twelve bytes\\u0041 or more \xc3\xa9\" ,\t{\"x\" : { } }\n]",
+	} {
+		var strict, loose []string
+		if err := Array([]byte(doc), Limits{}, func(v []byte) error { strict = append(strict, string(v)); return nil }); err != nil {
+			t.Fatal(doc, err)
+		}
+		if err := Array([]byte(doc), Limits{Checked: true}, func(v []byte) error { loose = append(loose, string(v)); return nil }); err != nil {
+			t.Fatal(doc, err)
+		}
+		if !slices.Equal(strict, loose) {
+			t.Errorf("%s: %q, checked before %q", doc, strict, loose)
+		}
+	}
+}
+
+// TestTextStopsAtEveryOddByte puts each byte at each place of a string.
+func TestTextStopsAtEveryOddByte(t *testing.T) {
+	for at := range 20 {
+		for v := range 256 {
+			b := []byte("abcdefghijklmnopqrstuvwx")
+			b[at] = byte(v)
+			want := len(b)
+			if !plain[byte(v)] {
+				want = at
+			}
+			if got := skipPlain(b, 0); got != want {
+				t.Fatalf("byte %#x at %d: stopped at %d", v, at, got)
+			}
+		}
+	}
 }

@@ -4,7 +4,7 @@ package schema
 // member's name, unescaped, and the bytes of its value, all in one pass with
 // the checks of CheckJSON. The slices are parts of doc (a name with escapes is
 // a copy); an error of each ends the walk. A text that is not an object has the
-// code json_invalid.
+// code json_invalid. See Limits.Checked for parts of a text that was walked.
 func Object(doc []byte, l Limits, each func(name, value []byte) error) error {
 	c, err := begin(doc, l, '{', "an object is expected here")
 	if err != nil {
@@ -40,7 +40,7 @@ func Object(doc []byte, l Limits, each func(name, value []byte) error) error {
 		c.i++
 		c.space()
 		start := c.i
-		if err := c.value(1); err != nil {
+		if err := c.member(l); err != nil {
 			return err
 		}
 		if err := each(name, c.b[start:c.i:c.i]); err != nil {
@@ -74,7 +74,7 @@ func Array(doc []byte, l Limits, each func(value []byte) error) error {
 	for {
 		c.space()
 		start := c.i
-		if err := c.value(1); err != nil {
+		if err := c.member(l); err != nil {
 			return err
 		}
 		if err := each(c.b[start:c.i:c.i]); err != nil {
@@ -91,6 +91,51 @@ func Array(doc []byte, l Limits, each func(value []byte) error) error {
 			return c.fail("a comma or the end of the array is expected here")
 		}
 	}
+}
+
+// member passes the value of a member or an element.
+func (c *checker) member(l Limits) error {
+	if !l.Checked {
+		return c.value(1)
+	}
+	return c.step()
+}
+
+// step passes a value that was checked before: it looks for its end alone. On
+// bytes that were not checked it may find a wrong end, but does no harm.
+func (c *checker) step() error {
+	for level := 0; c.i < len(c.b); {
+		switch c.b[c.i] {
+		case '"':
+			if _, _, err := c.text(); err != nil {
+				return err
+			}
+		case '{', '[':
+			level++
+			c.i++
+		case '}', ']':
+			if level == 0 {
+				return nil // the end of what a number or a word stands in
+			}
+			level--
+			c.i++
+		case ',', ' ', '\t', '\n', '\r':
+			if level == 0 {
+				return nil
+			}
+			c.i++
+			continue
+		default: // a number, a word, a colon
+			c.i++
+			if level == 0 {
+				continue
+			}
+		}
+		if level == 0 {
+			return nil
+		}
+	}
+	return nil
 }
 
 // Text returns the text of a JSON string as Object or Array gave it, and
