@@ -11,11 +11,16 @@ import (
 // depth is what a body may nest, plus the levels around it in a batch.
 var depth = schema.Limits{Depth: schema.MaxDepth + 3}
 
+// checked is for parts of a document that was walked as a whole before.
+var checked = schema.Limits{Depth: depth.Depth, Checked: true}
+
 // parseDraft reads one draft in one pass over its bytes; its body is a part of
 // doc. Codes json_*, body_empty, draft_invalid.
-func parseDraft(doc []byte) (gateway.Draft, error) {
+func parseDraft(doc []byte) (gateway.Draft, error) { return parseDraftIn(doc, depth) }
+
+func parseDraftIn(doc []byte, limits schema.Limits) (gateway.Draft, error) {
 	var d gateway.Draft
-	err := schema.Object(doc, depth, func(name, value []byte) error {
+	err := schema.Object(doc, limits, func(name, value []byte) error {
 		switch string(name) {
 		case "channel":
 			return text(&d.Channel, value, "channel")
@@ -63,7 +68,11 @@ func parseDraft(doc []byte) (gateway.Draft, error) {
 // no good has its error at its place; the error returned is about the whole.
 func parseBatch(doc []byte) ([]gateway.Draft, []error, error) {
 	list := doc
-	if first(doc) != '[' {
+	if first(doc) == '[' {
+		if err := schema.CheckJSON(doc, depth); err != nil {
+			return nil, nil, err
+		}
+	} else {
 		list = nil
 		err := schema.Object(doc, depth, func(name, value []byte) error {
 			if string(name) != "messages" {
@@ -84,11 +93,11 @@ func parseBatch(doc []byte) ([]gateway.Draft, []error, error) {
 	}
 	var drafts []gateway.Draft
 	var errs []error
-	err := schema.Array(list, depth, func(value []byte) error {
+	err := schema.Array(list, checked, func(value []byte) error {
 		if len(drafts) == gateway.MaxBatch {
 			return tooMany()
 		}
-		d, err := parseDraft(value)
+		d, err := parseDraftIn(value, checked)
 		drafts, errs = append(drafts, d), append(errs, err)
 		return nil
 	})

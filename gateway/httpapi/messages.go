@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -173,8 +174,12 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	size := 0
+	for i := range list {
+		size += len(list[i].Body) + 1024
+	}
 	return write(w, http.StatusOK, func(b []byte) []byte {
-		b = append(b, `{"messages":[`...)
+		b = append(slices.Grow(b, size), `{"messages":[`...)
 		for i := range list {
 			if i > 0 {
 				b = append(b, ',')
@@ -275,7 +280,7 @@ func write(w http.ResponseWriter, status int, f func([]byte) []byte) error {
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
-	if cap(b) <= 1<<20 {
+	if cap(b) <= 4<<20 {
 		*p = b
 		buffers.Put(p)
 	}
