@@ -80,7 +80,9 @@ func Do(ctx context.Context, hc *http.Client, method, url, bearer, contentType s
 		return nil, problem.New(http.StatusBadGateway, "unreachable", "the server cannot be reached").Wrap(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	buf := bytes.NewBuffer(make([]byte, 0, max64(min(resp.ContentLength, MaxAnswer), 512)+bytes.MinRead))
+	_, err = buf.ReadFrom(io.LimitReader(resp.Body, MaxAnswer+1))
+	answer := buf.Bytes()
 	if err != nil {
 		return nil, problem.New(http.StatusBadGateway, "unreachable", "the server's answer broke off").Wrap(err)
 	}
