@@ -34,7 +34,7 @@ const (
 )
 
 func startBare(ctx context.Context, dir string) (made *bareBench, err error) {
-	b := &bareBench{taken: newCounter(), arrived: make(chan time.Time, 1), doc: benchDocument(0)}
+	b := &bareBench{taken: newCounter(), arrived: make(chan time.Time, 1), doc: appendDocument(nil, 0)}
 	defer func() {
 		if err != nil {
 			b.close()

@@ -108,8 +108,7 @@ func (o *oursBench) call(ctx context.Context, e endpointOf, method, path string,
 // draft appends the next message's JSON.
 func (o *oursBench) draft(b []byte) []byte {
 	b = append(b, o.head...)
-	b = append(b, benchDocument(o.n.Add(1))...)
-	return append(b, '}')
+	return append(appendDocument(b, o.n.Add(1)), '}')
 }
 
 // one sends one message.
