@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/crypto"
 
@@ -163,10 +164,10 @@ func (f *flow) after() option {
 	}
 }
 
-var frameNo int
+// frameNo makes bodies differ; tests run in parallel.
+var frameNo atomic.Int64
 
 func frame(body string) envelope.Frame {
-	frameNo++
 	f := envelope.Frame{Type: "application/json", Body: []byte(body), At: 1767225600000}
 	rand.Read(f.ID[:])
 	return f
@@ -175,7 +176,7 @@ func frame(body string) envelope.Frame {
 func good(n int) []envelope.Frame {
 	out := make([]envelope.Frame, n)
 	for i := range out {
-		out[i] = frame(fmt.Sprintf(`{"n":%d}`, frameNo))
+		out[i] = frame(fmt.Sprintf(`{"n":%d}`, frameNo.Add(1)))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package market
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,28 +26,51 @@ type Entry struct {
 	At          int64    `json:"at,omitempty"` // µs since 1970: of the request that sent it, of the handing over
 }
 
-// Ledger counts, and keeps every entry in a file where it has one.
+// Ledger counts, and keeps every entry in a file where it has one. In memory it
+// remembers the newest ids only, to tell what comes again.
 type Ledger struct {
-	mu        sync.Mutex
-	out       *bufio.Writer
-	file      *os.File
-	sent      map[string]sending
-	received  map[string]int64 // message -> when, 0 in an earlier run
-	acked     map[string]struct{}
-	verified  int
-	again     int
-	violation int // handed over again although the acknowledgement was answered
+	mu       sync.Mutex
+	out      *bufio.Writer
+	file     *os.File
+	counts   Counts
+	sent     remembered // at: of the request
+	received remembered // at: of the handing over
 }
 
-type sending struct {
-	recipients int
-	at         int64 // 0 in an earlier run
+// maxRemembered bounds the ids that are remembered of each kind.
+const maxRemembered = 1 << 17
+
+// remembered are the newest ids of one kind.
+type remembered struct {
+	byID map[[16]byte]mention
+	ring [][16]byte // in order of arrival, from next on the oldest
+	next int
+}
+
+type mention struct {
+	at    int64 // µs since 1970, 0 in an earlier run
+	acked bool
+}
+
+// add remembers an id and forgets the oldest one when there are too many.
+func (r *remembered) add(id [16]byte, m mention) {
+	if r.byID == nil {
+		r.byID = make(map[[16]byte]mention)
+	}
+	if len(r.ring) < maxRemembered {
+		r.ring = append(r.ring, id)
+	} else {
+		delete(r.byID, r.ring[r.next])
+		r.ring[r.next] = id
+		r.next = (r.next + 1) % maxRemembered
+	}
+	r.byID[id] = m
 }
 
 // OpenLedger reads the ledger of an earlier run, if there is one, and goes on
 // with it. path "" keeps it in memory.
 func OpenLedger(path string) (*Ledger, error) {
-	l := &Ledger{sent: make(map[string]sending), received: make(map[string]int64), acked: make(map[string]struct{})}
+	l := new(Ledger)
 	if path == "" {
 		return l, nil
 	}
@@ -109,25 +133,33 @@ func ReadLedger(path string, fn func(Entry)) error {
 }
 
 func (l *Ledger) count(e Entry) {
+	sum := sha256.Sum256([]byte(e.ID))
+	id := [16]byte(sum[:16])
 	switch e.Do {
 	case "sent":
-		if _, again := l.sent[e.ID]; !again { // a repeated request is answered again
-			l.sent[e.ID] = sending{len(e.To), e.At}
+		if _, again := l.sent.byID[id]; !again { // a repeated request is answered again
+			l.counts.Sent += len(e.To)
+			l.sent.add(id, mention{at: e.At})
 		}
 	case "received":
-		if _, acked := l.acked[e.ID]; acked {
-			l.violation++
+		before, seen := l.received.byID[id]
+		if before.acked {
+			l.counts.Violation++
 		}
-		if _, seen := l.received[e.ID]; seen {
-			l.again++
+		if seen {
+			l.counts.Again++
 			return
 		}
-		l.received[e.ID] = e.At
+		l.counts.Received++
 		if e.Verified {
-			l.verified++
+			l.counts.Verified++
 		}
+		l.received.add(id, mention{at: e.At})
 	case "acked":
-		l.acked[e.ID] = struct{}{}
+		if m, seen := l.received.byID[id]; seen {
+			m.acked = true
+			l.received.byID[id] = m
+		}
 	}
 }
 
@@ -174,34 +206,38 @@ func (c Counts) Add(d Counts) Counts {
 func (l *Ledger) Counts() Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := Counts{Received: len(l.received), Verified: l.verified, Again: l.again, Violation: l.violation}
-	for _, s := range l.sent {
-		c.Sent += s.recipients
-	}
-	return c
+	return l.counts
 }
 
 // Latencies returns, in milliseconds, the times from request to handing over of
-// what was both sent and received since the ledgers were opened.
+// what was both sent and received since the ledgers were opened, as far as they
+// remember it.
 func Latencies(ledgers ...*Ledger) (all []float64) {
-	sent := make(map[string]int64)
-	for _, l := range ledgers {
-		l.mu.Lock()
-		for id, s := range l.sent {
-			if s.at > 0 {
-				sent[id] = s.at
+	requested := func(id [16]byte) int64 {
+		for _, l := range ledgers {
+			l.mu.Lock()
+			at := l.sent.byID[id].at
+			l.mu.Unlock()
+			if at > 0 {
+				return at
 			}
 		}
-		l.mu.Unlock()
+		return 0
 	}
 	for _, l := range ledgers {
 		l.mu.Lock()
-		for id, at := range l.received {
-			if from, ok := sent[id]; ok && at > 0 {
-				all = append(all, float64(at-from)/1000)
+		got := make(map[[16]byte]int64, len(l.received.byID))
+		for id, m := range l.received.byID {
+			if m.at > 0 {
+				got[id] = m.at
 			}
 		}
 		l.mu.Unlock()
+		for id, at := range got {
+			if from := requested(id); from > 0 {
+				all = append(all, float64(at-from)/1000)
+			}
+		}
 	}
 	return all
 }
