@@ -26,7 +26,8 @@ base64url text. Nothing is verified, no key is needed and no secret is shown.
 
 Example:
 
-    curl -s https://broker.example/api/v1/objects/<digest>?kind=cert | spine inspect
+    curl -s https://hub.example/api/v1/credentials/48837422e1f9… | spine inspect
+    spine inspect --json grant.hex
 `
 }
 
