@@ -71,6 +71,10 @@ func Embed(ctx context.Context, c EmbedConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nats listen address %q: %w", c.Listen, err)
 	}
+	// Logins and subjects pass here in plain text.
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("nats listen address %s: plain text beyond loopback; listen on loopback, and put a proxy or leaf node that speaks TLS in front", c.Listen)
+	}
 	lock, err := lockStore(c.StoreDir)
 	if err != nil {
 		return nil, err
