@@ -8,6 +8,7 @@ import (
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/brokerclient"
+	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/problem"
 )
 
@@ -83,6 +84,9 @@ func (s *Self) loginBroker(ctx context.Context) error {
 	}
 	if want := s.d.Network.NATS; want != "" && got.NATS.URL != want {
 		return ErrMismatch.With("server", "broker").With("value", "nats").Wrap(fmt.Errorf("it tells %q", got.NATS.URL))
+	}
+	if err := config.CheckURL(got.NATS.URL); err != nil {
+		return ErrMismatch.With("server", "broker").With("value", "nats").Wrap(err)
 	}
 	if got.NATS.Addr != "" && got.NATS.Addr != s.addr {
 		return problem.New(502, "answer_invalid", "the broker gave the mailbox of another instance")

@@ -216,6 +216,7 @@ func TestNetworkMismatchStops(t *testing.T) {
 		"wire":      func(w *world) { w.broker.network.Wire++ },
 		"cap":       func(w *world) { w.hub.network.Cap-- },
 		"nats":      func(w *world) { w.broker.nats = "nats://elsewhere:4222" },
+		"plain":     func(w *world) { w.network.NATS, w.broker.nats = "", "nats://192.0.2.1:4222" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

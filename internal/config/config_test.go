@@ -89,5 +89,8 @@ func TestPlainTextOnlyOnLoopback(t *testing.T) {
 		if n.Hub = u; (n.Validate() == nil) != ok {
 			t.Errorf("%s: %v, taken should be %v", u, n.Validate(), ok)
 		}
+		if (CheckURL(u) == nil) != ok {
+			t.Errorf("%s: %v, taken should be %v", u, CheckURL(u), ok)
+		}
 	}
 }

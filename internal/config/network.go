@@ -120,6 +120,16 @@ func (n *Network) Validate() error {
 	return nil
 }
 
+// CheckURL refuses a URL, such as one that a server told, that would be called
+// in plain text beyond loopback.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return errors.New("not a URL with a host") // its text may hold a token
+	}
+	return loopbackOrTLS(u)
+}
+
 // loopbackOrTLS refuses plain text beyond loopback.
 func loopbackOrTLS(u *url.URL) error {
 	switch u.Scheme {

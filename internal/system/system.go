@@ -67,6 +67,9 @@ func dialChain(ctx context.Context, rpc string, n *config.Network, b Base) (*evm
 	if rpc == "" {
 		return nil, errors.New("rpc is missing: every system reads the chain from an endpoint of its own choice")
 	}
+	if err := config.CheckURL(rpc); err != nil { // everything that is believed rests on its answers
+		return nil, fmt.Errorf("rpc: %w", err)
+	}
 	c, err := evm.Dial(ctx, rpc)
 	if err != nil {
 		return nil, err

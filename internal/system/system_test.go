@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,5 +78,14 @@ func TestNoChain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Roles, keys and revocations are believed because the chain says so: nobody on
+// the way to it may answer in its place.
+func TestChainIsNotReadInPlainText(t *testing.T) {
+	_, err := dialChain(t.Context(), "http://192.0.2.1:8545", &config.Network{}, Base{}.withDefaults("test"))
+	if err == nil || !strings.Contains(err.Error(), "TLS") {
+		t.Fatalf("dialled in plain text: %v", err)
 	}
 }
