@@ -10,7 +10,7 @@ import (
 // Budgets of section 12.
 const (
 	resendBytes  = 64 << 20 // per recipient and minute
-	resendTimes  = 5        // per envelope, and per grant, and hour
+	resendTimes  = 5        // per envelope, and per grant, and hour; as often a lane is sealed again
 	maxResends   = 100_000  // what is remembered of resends
 	envelopePart = 0.70     // of the cap: 25 % stay for receipts, 5 % for grants
 	gatherPart   = 0.50     // of the cap: above, envelopes gather so that the rest lasts
@@ -38,7 +38,7 @@ type bucket struct {
 type resendKey struct {
 	sid  [32]byte
 	addr string
-	pos  int64 // -1 for the grant
+	pos  int64 // -1 for the grant; -2 a lane, by its chan, and -3 a session sealed again
 }
 
 func newBudget(clock clockwork.Clock, net Network) *budget {
@@ -116,6 +116,32 @@ func (b *budget) again(sid [32]byte, addr string, pos int64, size int) bool {
 	all.n += int64(size)
 	b.resends[key], b.minute[addr] = one, all
 	b.rows[addr]++
+	return true
+}
+
+// reseal reports whether messages of a lane may be sealed once more because
+// addr says that session sid was outdated. A session counts once.
+func (b *budget) reseal(chanID [16]byte, addr string, sid [32]byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.Now()
+	if len(b.resends) >= maxResends {
+		b.expire(now)
+	}
+	counted, key := resendKey{sid, addr, -3}, resendKey{addr: addr, pos: -2}
+	copy(key.sid[:], chanID[:])
+	if b.resends[counted] != nil {
+		return true
+	}
+	one := b.resends[key]
+	if one == nil || now.Sub(one.since) >= time.Hour {
+		one = &bucket{since: now}
+	}
+	if one.n >= resendTimes || len(b.resends) >= maxResends {
+		return false
+	}
+	one.n++
+	b.resends[key], b.resends[counted] = one, &bucket{since: now}
 	return true
 }
 

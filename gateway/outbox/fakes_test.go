@@ -28,6 +28,7 @@ type book struct {
 	fail    error         // of Instances
 	slow    chan struct{} // Instances waits for it
 	named   map[string]envelope.Digest
+	asked   int // certificates looked up
 	hooks   []func(trust.Change)
 }
 
@@ -64,6 +65,7 @@ func (b *book) Instances(_ context.Context, did string) ([]trust.Member, error) 
 func (b *book) Certificate(_ context.Context, d envelope.Digest) (*envelope.Certificate, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.asked++
 	if c := b.certs[d]; c != nil {
 		return c, nil
 	}

@@ -29,6 +29,9 @@ func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error 
 	if err := r.CheckTime(last, o.now()); err != nil {
 		return err
 	}
+	if err := o.concerns(ctx, sender, r); err != nil { // R2, before anything is looked up
+		return err
+	}
 	cert, err := o.trust.Certificate(ctx, r.Cert)
 	if err != nil {
 		return err
@@ -71,6 +74,16 @@ func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error 
 	return nil
 }
 
+// concerns reports whether any lane is of a session that sender is a member of.
+func (o *Outbox) concerns(ctx context.Context, sender string, r *envelope.Receipt) error {
+	for i := range r.Lanes {
+		if _, err := o.store.Member(ctx, r.Lanes[i].Session, sender); !errors.Is(err, ErrNoRow) {
+			return err
+		}
+	}
+	return errReceipt
+}
+
 // receiptLane judges one lane of a receipt. It adds what changed, and returns
 // what to do once that is stored.
 func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l *envelope.Lane, change *ReceiptChange) (func(), error) {
@@ -108,12 +121,14 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 	if ended {
 		o.void(s)
 	}
-	if again != nil {
+	reopened := false
+	if again != nil && o.budget.reseal(s.Chan, fresh.Addr, s.SID) {
 		// Before the receipt is stored: a crash in between seals twice what
 		// may be sealed twice, under the same ids, rather than never.
 		if err := o.reopen(ctx, s, again); err != nil {
 			return nil, err
 		}
+		reopened = true
 	}
 	others, err := o.store.Needs(ctx, l.Session, fresh.Addr)
 	if err != nil {
@@ -121,7 +136,14 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 	}
 	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing,
 		Needs: fresh.needs(), From: s.Done, Done: max(s.Done, min(s.Next, others, fresh.needs()))})
-	return func() { o.answer(s, &fresh) }, nil
+	return func() {
+		o.answer(s, &fresh)
+		if reopened {
+			l := o.lane(s.Lane)
+			defer l.pins.Add(-1)
+			l.kick()
+		}
+	}, nil
 }
 
 // checkHead is R4.
@@ -210,7 +232,8 @@ func (o *Outbox) void(s *Session) {
 }
 
 // reopen makes the messages of refused ranges wait again, so that the lane's
-// next session carries them under the same ids.
+// next session carries them under the same ids. The lane starts when the
+// receipt is stored: until then the refused session still looks alive.
 func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error {
 	l := o.lane(s.Lane)
 	defer l.pins.Add(-1)
@@ -242,7 +265,6 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 	}
 	l.mu.Lock()
 	l.parked = true
-	l.start()
 	l.mu.Unlock()
 	return nil
 }

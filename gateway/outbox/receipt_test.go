@@ -65,7 +65,7 @@ func TestReceiptChecks(t *testing.T) {
 		"older":             {r.addr, old, "receipt"},
 		"by a stranger":     {stranger.addr, stranger.receipt(w.now(), r.custody(sid)), "receipt"},
 		"an invented lane":  {r.addr, r.receipt(w.now(), envelope.Lane{Session: envelope.Sum([]byte("x")), UpTo: -1, Head: envelope.Sum([]byte("x"))}), "receipt"},
-		"under another":     {stranger.addr, r.receipt(w.now(), r.custody(sid)), "rebound"},
+		"under another":     {stranger.addr, r.receipt(w.now(), r.custody(sid)), "receipt"},
 		"signature flipped": {r.addr, flipped, "signature"},
 		"ahead of now":      {r.addr, newReaderAt(r, w.now()+200_000).receipt(0, r.custody(sid)), "receipt"},
 		"not a receipt":     {r.addr, []byte{0x82, 4, 0x40}, "malformed"},
