@@ -3,6 +3,7 @@ package trust
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -66,6 +67,10 @@ type Book struct {
 	subjects    *cache[string, []*vc.Verified]                 // roles of a DID, as the hub lists them
 	standings   *cache[standingKey, *standing]                 // E7 held
 	missing     *cache[string, struct{}]                       // told once: holder_missing, package_stale
+
+	// ownLacks says that the list of the own credentials found last is known to
+	// lack some: when the hub is away, it is not used.
+	ownLacks atomic.Bool
 
 	mu        sync.Mutex
 	hooks     []func(Change)

@@ -113,6 +113,7 @@ func (b *Book) credentialChanged(digest [32]byte, subject, role string) {
 		b.holders.expire(role, b.d.Clock.Now())
 	}
 	if told[b.d.DID] {
+		b.ownLacks.Store(true)
 		b.subjects.expire(b.d.DID, b.d.Clock.Now())
 	}
 	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
@@ -177,6 +178,7 @@ func (b *Book) everythingChanged() {
 	b.standings.dropIf(func(standingKey, *standing) bool { return true })
 	now := b.d.Clock.Now()
 	b.holders.each(func(role string, _ []Holder) { b.holders.expire(role, now) })
+	b.ownLacks.Store(true)
 	b.subjects.each(func(did string, _ []*vc.Verified) { b.subjects.expire(did, now) })
 	b.tell(Change{})
 }

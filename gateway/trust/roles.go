@@ -82,7 +82,8 @@ func (b *Book) listHolders(ctx context.Context, role string) ([]Holder, time.Tim
 	before, heard := b.holders.last(role)
 	listed, err := b.d.Hub.Holders(ctx, role)
 	if err != nil {
-		if !heard {
+		if !heard || len(before) == 0 {
+			// That nobody held it once is no reason to say that nobody does.
 			return nil, time.Time{}, absent(envelope.BadRole, "the hub does not say who holds "+role, err)
 		}
 		held, err := b.judge(ctx, role, before)
@@ -224,8 +225,10 @@ func (b *Book) Own(ctx context.Context) ([]*vc.Verified, error) {
 // listOwn asks the hub for the own credentials and judges them.
 func (b *Book) listOwn(ctx context.Context) ([]*vc.Verified, time.Time, error) {
 	before, heard := b.subjects.last(b.d.DID)
+	lacks := b.ownLacks.Swap(false)
 	listed, err := b.d.Hub.CredentialsOf(ctx, b.d.DID)
-	if err != nil && !heard {
+	if err != nil && (!heard || lacks) {
+		b.ownLacks.Store(true)
 		return nil, time.Time{}, absent(envelope.BadRole, "the hub does not list the own credentials", err)
 	}
 	until := b.until(holdersFor)
@@ -264,6 +267,7 @@ func (b *Book) listOwn(ctx context.Context) ([]*vc.Verified, time.Time, error) {
 		}
 	}
 	if lacking.err != nil {
+		b.ownLacks.Store(true)
 		lacking.held = held
 		return nil, time.Time{}, &lacking
 	}

@@ -77,3 +77,40 @@ func TestOneHolderCannotBeJudged(t *testing.T) {
 		t.Fatalf("%v, %v", holders, err)
 	}
 }
+
+// TestHubAwayAfterItTold has the hub go away after it told of a first own
+// credential, before that could be judged: the empty list of before is no
+// answer.
+func TestHubAwayAfterItTold(t *testing.T) {
+	w := newWorld(t)
+	i := w.issuer(1)
+	me := party(t, 99)
+	if own, err := w.book.Own(ctx); err != nil || len(own) != 0 {
+		t.Fatal(own, err)
+	}
+	if holders, err := w.book.Holders(ctx, roleName); err != nil || len(holders) != 0 {
+		t.Fatal(holders, err)
+	}
+	cred := i.issue(me.did, 1, time.Time{})
+	w.book.credentialChanged(cred, me.did, roleName)
+	w.chain.away(true)
+	var some *Unjudged
+	if _, err := w.book.Own(ctx); !errors.As(err, &some) {
+		t.Fatal(err)
+	}
+	w.hub.set(true)
+	w.clock.Advance(absentMax)
+	if own, err := w.book.Own(ctx); !errors.Is(err, ErrAbsent) {
+		t.Fatal(own, err)
+	}
+	if holders, err := w.book.Holders(ctx, roleName); !errors.Is(err, ErrAbsent) {
+		t.Fatal(holders, err)
+	}
+	w.hub.set(false)
+	w.chain.away(false)
+	w.clock.Advance(absentMax)
+	i.freshen()
+	if own, err := w.book.Own(ctx); err != nil || len(own) != 1 {
+		t.Fatal(own, err)
+	}
+}
