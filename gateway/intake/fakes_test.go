@@ -17,16 +17,17 @@ import (
 
 // book is the intake's Trust: real checks of certificates, the rest as set.
 type book struct {
-	mu       sync.Mutex
-	clock    clockwork.Clock
-	certs    map[envelope.Digest]*envelope.Certificate
-	owners   map[string]common.Address // who may sign for a DID
-	floors   map[string]uint64
-	topics   map[envelope.Digest]*trust.Topic
-	roles    map[envelope.Digest]*vc.Verified
-	roleErr  error
-	standErr error
-	hooks    []func(trust.Change)
+	mu        sync.Mutex
+	clock     clockwork.Clock
+	certs     map[envelope.Digest]*envelope.Certificate
+	owners    map[string]common.Address // who may sign for a DID
+	floors    map[string]uint64
+	topics    map[envelope.Digest]*trust.Topic
+	roles     map[envelope.Digest]*vc.Verified
+	roleErr   error
+	standErr  error
+	standHold chan struct{} // closed when look-ups of standings may answer
+	hooks     []func(trust.Change)
 }
 
 func (b *book) Entitled(_ context.Context, did string, signer common.Address) error {
@@ -73,6 +74,12 @@ func (b *book) Roles(_ context.Context, did string, creds []envelope.Digest) (ou
 }
 
 func (b *book) Standing(context.Context, string, uint64, envelope.Digest, []envelope.Digest, int64) error {
+	b.mu.Lock()
+	hold := b.standHold
+	b.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.standErr

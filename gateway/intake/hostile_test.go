@@ -83,6 +83,24 @@ func TestStrangersDoNotSpeakForASender(t *testing.T) {
 	}
 }
 
+// A standing that is looked up for long and then turns out stale is told, and
+// so is that it stays so.
+func TestSlowStandingIsTold(t *testing.T) {
+	w := newWorld(t)
+	f := opened(w)
+	hold := make(chan struct{})
+	w.book.set(func() { w.book.standHold, w.book.standErr = hold, envelope.StatusStale.Errorf("no fresh list") })
+	f.s.send(f.seal().Bytes())
+	w.pass(time.Second)
+	if w.events.find("status_stale") != nil {
+		t.Fatal("told before it was known")
+	}
+	close(hold)
+	w.event("status_stale")
+	w.book.set(func() { w.book.standHold, w.book.standErr = nil, nil })
+	w.receive(1)
+}
+
 // Receipts that cannot be sent hold up nobody else's, and are sent when it is
 // possible again, however long it takes.
 func TestReceiptsAreNotLostAndHoldUpNobody(t *testing.T) {

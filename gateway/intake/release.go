@@ -74,6 +74,9 @@ func (s *session) holdsUp() bool {
 // errChecking is the standing of a session whose look-up has not answered yet.
 var errChecking = envelope.StatusStale.Errorf("the sender's standing is being looked up")
 
+// checking is why messages wait while the standing is looked up.
+const checking = "checking"
+
 // standingPatience is how long the loop waits for the book, which as a rule
 // answers from memory.
 const standingPatience = 20 * time.Millisecond
@@ -146,12 +149,15 @@ func (x *Intake) stall(s *session, err error) {
 	if code == "" {
 		code = string(envelope.DIDStale)
 	}
+	if err == errChecking {
+		code = checking // what it comes to is told when it is known
+	}
 	x.active[s.row.ID] = s
 	if s.stalled == code {
 		return
 	}
 	s.stalled = code
-	if err == errChecking {
+	if code == checking {
 		return
 	}
 	x.report(about(s, gateway.KindDetected, code, s.led.Released, s.led.Released, "messages wait to be handed over: "+detail(err)))

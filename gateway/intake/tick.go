@@ -145,7 +145,11 @@ func (x *Intake) expire(ctx context.Context, now int64) error {
 			x.report(about(s, gateway.KindDetected, eventLost, h.From, h.To, "never received; retention is past"))
 		}
 		if s.stalled != "" && s.ready {
-			if err := x.refusePending(ctx, s, envelope.Code(s.stalled).Errorf("never judged; retention is past")); err != nil {
+			code := envelope.Code(s.stalled)
+			if s.stalled == checking {
+				code = envelope.StatusStale
+			}
+			if err := x.refusePending(ctx, s, code.Errorf("never judged; retention is past")); err != nil {
 				return err
 			}
 		}
