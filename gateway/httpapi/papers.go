@@ -28,7 +28,7 @@ func (a *api) owner() {
 			t, err := a.Owner.PutTopic(ctx, in.Name, in.Body)
 			return answer(t, err)
 		})
-	register(a, a.operation(access.Send, http.MethodGet, "topics/{name}", "get-topic", "Show a topic as this gateway verified it"),
+	register(a, a.operation(access.Send, http.MethodGet, "topics/{name}", "get-topic", "Show a topic as the directory serves it, its signature not judged"),
 		func(ctx context.Context, in *struct {
 			Named
 			Version string `query:"version" maxLength:"32" doc:"major.minor.patch; absent: the newest in force"`
