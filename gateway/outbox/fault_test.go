@@ -2,7 +2,6 @@ package outbox_test
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,9 @@ import (
 
 // TestNothingIsLostUnderFaults sends while broker and disk fail, the process
 // restarts, sessions are refused and time passes. Every accepted message
-// arrives; the recipient sees no fork, no number twice and no gap.
+// arrives; the recipient sees no fork, no number twice and no gap. In a session
+// that it refused there may be gaps, since what it refused is published no more:
+// it drops what still comes, and that must arrive in a later session.
 func TestNothingIsLostUnderFaults(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -27,7 +28,8 @@ func TestNothingIsLostUnderFaults(t *testing.T) {
 	w.book.admit(b)
 	w.start()
 	r := newReader(t, b, w.self)
-	read := 0
+	const maxRefused = 3 // sessions; how often messages are sealed again is bounded
+	read, refused := 0, 0
 	catchUp := func() {
 		wires := w.net.to(b.addr)
 		r.read(wires[read:])
@@ -57,9 +59,15 @@ func TestNothingIsLostUnderFaults(t *testing.T) {
 			catchUp()
 			if len(r.order) > 0 {
 				sid, s := r.last()
-				lane := r.custody(sid)
-				if rng.IntN(2) == 0 && s.next > 0 {
-					lane = envelope.RefuseSession(sid, envelope.BadTime)
+				var lane envelope.Lane
+				switch {
+				case s.void: // a refusal is not taken back
+					lane = r.refuse(sid)
+				case s.next > 0 && refused < maxRefused && rng.IntN(2) == 0:
+					refused++
+					lane = r.refuse(sid)
+				default:
+					lane = r.custody(sid)
 				}
 				if err := w.box.Receipt(background, b.addr, r.receipt(w.now(), lane)); err != nil && code(err) != "receipt" && code(err) != "cert" {
 					t.Fatal(err)
@@ -94,26 +102,24 @@ func TestNothingIsLostUnderFaults(t *testing.T) {
 		w.store.set(nil, nil)
 	}
 	w.net.set(nil)
-	w.net.await(t, "everything", func() bool {
-		w.clock.Advance(5 * time.Second)
-		for id := range accepted {
-			if w.status(id).State == gateway.StateWaiting {
-				return false
-			}
-		}
-		return true
-	})
-	catchUp()
-	got := map[string]bool{}
-	for _, id := range r.ids() {
-		got[id] = true
-	}
-	for id := range accepted {
-		if !got[id] {
-			t.Errorf("message %s was accepted and never arrived: %+v", id, fmt.Sprint(w.status(id)))
-		}
-	}
 	if len(accepted) < 200 {
 		t.Errorf("only %d messages accepted", len(accepted))
 	}
+	// A state tells what is known of a message, not that it is at the broker: one
+	// that is unconfirmed may still be with the pump. So the reader decides.
+	defer func() {
+		for id := range accepted {
+			if t.Failed() {
+				t.Logf("message %s was accepted and never arrived: %+v", id, *w.status(id))
+			}
+		}
+	}()
+	w.net.await(t, "everything", func() bool {
+		w.clock.Advance(5 * time.Second)
+		catchUp()
+		for _, id := range r.ids() {
+			delete(accepted, id)
+		}
+		return len(accepted) == 0
+	})
 }

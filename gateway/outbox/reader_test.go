@@ -28,6 +28,7 @@ type readSession struct {
 	head  envelope.Digest
 	ids   []string
 	seen  map[uint64]envelope.Digest
+	void  bool // refused as a whole: what still comes is dropped, as an intake would
 }
 
 func newReader(t testing.TB, p, sender *party) *reader {
@@ -94,6 +95,9 @@ func (r *reader) envelope(b []byte) {
 	if s == nil {
 		r.t.Fatal("envelope before its grant")
 	}
+	if s.void {
+		return
+	}
 	key := r.sender.keys[s.grant.Core.Cert]
 	if err := e.Verify(key.Public().(ed25519.PublicKey)); err != nil {
 		r.t.Fatal(err)
@@ -135,6 +139,13 @@ func (r *reader) last() (envelope.Digest, *readSession) {
 func (r *reader) custody(sid envelope.Digest) envelope.Lane {
 	s := r.sessions[sid]
 	return envelope.Lane{Session: sid, UpTo: int64(s.next) - 1, Head: s.head}
+}
+
+// refuse is the lane of a receipt that says: none of this session, and from now
+// on none of it is read.
+func (r *reader) refuse(sid envelope.Digest) envelope.Lane {
+	r.sessions[sid].void = true
+	return envelope.RefuseSession(sid, envelope.BadTime)
 }
 
 // receipt signs a receipt, newer than the one before.
