@@ -41,6 +41,7 @@ type lane struct {
 	dirty   bool     // recipients, record or own papers may have changed
 	open    bool     // the worker has a session
 	void    bool     // a member's refusal ended the session
+	refusal int      // receipts that end the session and are not stored yet
 	sid     [32]byte // of the session the worker has
 	retry   bool     // a timer will kick
 	used    time.Time

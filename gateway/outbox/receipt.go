@@ -47,8 +47,19 @@ func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error 
 	}
 	change := &ReceiptChange{Addr: sender, At: r.At}
 	var after []func()
+	var held []*lane
+	defer func() {
+		for _, l := range held {
+			l.judged()
+			l.pins.Add(-1)
+		}
+	}()
+	hold := func(l *lane) {
+		l.judging()
+		held = append(held, l)
+	}
 	for i := range r.Lanes {
-		act, err := o.receiptLane(ctx, cert, &r.Lanes[i], change)
+		act, err := o.receiptLane(ctx, cert, &r.Lanes[i], change, hold)
 		if errors.Is(err, ErrNoRow) {
 			continue // not mine, or not with this member: an inventor's lane
 		}
@@ -85,8 +96,9 @@ func (o *Outbox) concerns(ctx context.Context, sender string, r *envelope.Receip
 }
 
 // receiptLane judges one lane of a receipt. It adds what changed, and returns
-// what to do once that is stored.
-func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l *envelope.Lane, change *ReceiptChange) (func(), error) {
+// what to do once that is stored. hold is called with the sender's lane when
+// its session ended.
+func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l *envelope.Lane, change *ReceiptChange, hold func(*lane)) (func(), error) {
 	s, err := o.store.Session(ctx, l.Session)
 	if err != nil {
 		return nil, err
@@ -119,6 +131,7 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 		return nil, err
 	}
 	if ended {
+		hold(o.lane(s.Lane))
 		o.void(s)
 	}
 	reopened := false

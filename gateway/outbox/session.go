@@ -65,7 +65,7 @@ func (l *lane) ready(ctx context.Context) error {
 		return nil
 	}
 	if void && !l.voided.IsZero() && now.Sub(l.voided) < time.Minute {
-		if s != nil && l.fresh(s, now) && l.serves(s, p, now) && !l.o.abandoned(ctx, s) {
+		if !l.isJudged() && s != nil && l.fresh(s, now) && l.serves(s, p, now) && !l.o.abandoned(ctx, s) {
 			s.looked = now
 			return nil
 		}
@@ -75,6 +75,30 @@ func (l *lane) ready(ctx context.Context) error {
 		return errLater
 	}
 	return l.openSession(ctx, p, void)
+}
+
+// judging says that a receipt which ends the session is being taken in. Until
+// it is stored the session still looks alive in the store; what was sealed into
+// it meanwhile would be refused, and taken for what was refused before.
+func (l *lane) judging() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusal++
+}
+
+// judged ends judging, and lets the lane go on.
+func (l *lane) judged() {
+	l.mu.Lock()
+	l.refusal--
+	l.mu.Unlock()
+	l.kick()
+}
+
+// isJudged reports whether a receipt that ends the session is not stored yet.
+func (l *lane) isJudged() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal > 0
 }
 
 // fresh reports whether time, numbers and certificate let a session go on.
