@@ -44,7 +44,7 @@ func told(t *testing.T, nc *nats.Conn, subject string, h nats.Header) (int, stri
 }
 
 // A wrong expectation refuses the own publish and nothing else. What its error
-// tells cannot be switched off, and the guarantees say so: whether a pair of
+// tells cannot be switched off, and docs/attacks.md says so: whether a pair of
 // mailbox and sender has messages, and how far the stream is. This test fails
 // when a server tells more, or no longer tells it.
 func TestExpectedSequenceTellsOnlyWhatIsDocumented(t *testing.T) {
