@@ -17,11 +17,16 @@ func (m *Message) AppendJSON(b []byte) []byte {
 	b = member(b, "topic", m.Topic)
 	b = member(b, "version", m.Version)
 	b = member(b, "type", m.Type)
-	b = append(b, `,"body":`...)
-	if len(m.Body) == 0 {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, m.Body...)
+	if f := m.File; f != nil {
+		b = f.appendJSON(append(b, `,"file":`...))
+	}
+	if len(m.Body) > 0 || m.File == nil {
+		b = append(b, `,"body":`...)
+		if len(m.Body) == 0 {
+			b = append(b, "null"...)
+		} else {
+			b = append(b, m.Body...)
+		}
 	}
 	b = append(b, `,"at":`...)
 	b = strconv.AppendInt(b, m.At, 10)
@@ -49,6 +54,22 @@ func (m *Message) AppendJSON(b []byte) []byte {
 	b = append(b, `,"late":`...)
 	b = strconv.AppendBool(b, m.Late)
 	b = member(b, "ack", m.Ack)
+	return append(b, '}')
+}
+
+// appendJSON appends the file as the API shows it.
+func (f *File) appendJSON(b []byte) []byte {
+	b = append(b, `{"id":`...)
+	b = AppendText(b, f.ID)
+	if f.Name != "" {
+		b = member(b, "name", f.Name)
+	}
+	b = member(b, "type", f.Type)
+	b = append(b, `,"size":`...)
+	b = strconv.AppendInt(b, f.Size, 10)
+	if f.SHA256 != "" {
+		b = member(b, "sha256", f.SHA256)
+	}
 	return append(b, '}')
 }
 

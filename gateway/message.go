@@ -23,7 +23,8 @@ const (
 type Draft struct {
 	Channel        string            `json:"channel"`
 	To             []string          `json:"to,omitempty"`    // DIDs; empty: everybody whom the channel admits
-	Body           json.RawMessage   `json:"body"`            // sent as these bytes
+	Body           json.RawMessage   `json:"body,omitempty"`  // sent as these bytes
+	File           string            `json:"file,omitempty"`  // id of a file stored here, instead of a body
 	Type           string            `json:"type,omitempty"`  // media type; empty: application/json
 	Re             string            `json:"re,omitempty"`    // id of the message this one answers
 	Corr           string            `json:"corr,omitempty"`  // correlation id, the application's own
@@ -40,8 +41,12 @@ func (d *Draft) Validate() error {
 		return DraftInvalid("channel", "name the channel to send on")
 	case len(d.Channel) > MaxChannelName:
 		return DraftInvalid("channel", "a channel's name has at most 64 bytes")
-	case len(d.Body) == 0:
+	case len(d.Body) == 0 && d.File == "":
 		return BodyEmpty()
+	case len(d.Body) != 0 && d.File != "":
+		return DraftInvalid("file", "a message has a body or a file, not both")
+	case d.File != "" && !ValidID(d.File):
+		return DraftInvalid("file", "the id of a file is a UUID in lower case")
 	case len(d.To) > MaxRecipients:
 		return DraftInvalid("to", "at most 10000 recipients")
 	case len(d.Type) > MaxType:
@@ -109,6 +114,7 @@ type MessageStatus struct {
 	State      State       `json:"state" doc:"the least advanced state of its recipients" enum:"waiting,accepted,delivered,refused,unconfirmed,undelivered"`
 	Code       string      `json:"code,omitempty" doc:"why it waits or was refused"`
 	At         int64       `json:"at,omitempty" doc:"when it was handed over, ms since 1970"`
+	File       *File       `json:"file,omitempty" doc:"the file it carries"`
 	Recipients []Recipient `json:"recipients" doc:"state per recipient instance"`
 }
 
@@ -118,6 +124,7 @@ type Recipient struct {
 	Inst  uint64 `json:"inst" doc:"its gateway instance, 0 to 7"`
 	State State  `json:"state" enum:"waiting,accepted,delivered,refused,unconfirmed,undelivered"`
 	Code  string `json:"code,omitempty" doc:"why it waits or was refused"`
+	Steps []Step `json:"steps,omitempty" doc:"what happened for this recipient, in order"`
 }
 
 // Message is a message as it is handed to an application.
@@ -128,7 +135,8 @@ type Message struct {
 	Topic       string            `json:"topic"`
 	Version     string            `json:"version"`
 	Type        string            `json:"type"`
-	Body        json.RawMessage   `json:"body"`
+	Body        json.RawMessage   `json:"body,omitempty"` // absent when it is a file
+	File        *File             `json:"file,omitempty"` // the object that came with it
 	At          int64             `json:"at"`             // when the sender's application handed it over, ms
 	Sent        int64             `json:"sent,omitempty"` // when it was sealed, ms
 	Re          string            `json:"re,omitempty"`

@@ -28,6 +28,8 @@ func parseDraftIn(doc []byte, limits schema.Limits) (gateway.Draft, error) {
 			return texts(&d.To, value, "to", gateway.MaxRecipients)
 		case "body":
 			d.Body = value
+		case "file":
+			return text(&d.File, value, "file")
 		case "type":
 			return text(&d.Type, value, "type")
 		case "re":
@@ -54,7 +56,7 @@ func parseDraftIn(doc []byte, limits schema.Limits) (gateway.Draft, error) {
 			return err
 		default:
 			return gateway.DraftInvalid("", "the message has a member that is not known").(*problem.Error).
-				WithHint("members are channel, to, body, type, re, corr, txn, attrs, idempotencyKey")
+				WithHint("members are channel, to, body, file, type, re, corr, txn, attrs, idempotencyKey")
 		}
 		return nil
 	})

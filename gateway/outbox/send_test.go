@@ -376,8 +376,12 @@ func TestNearTheCapEnvelopesGather(t *testing.T) {
 	if got := len(w.net.to(b.addr)); got > 12 || len(waits) < 25 {
 		t.Fatalf("%d wires and %d waiting at a cap of 20", got, len(waits))
 	}
+	// The clock goes on, but stays within the retention: a slow machine may look
+	// here many times before the outbox has sealed the rest.
 	w.net.await(t, "the gathered rest", func() bool {
-		w.clock.Advance(6 * time.Hour)
+		if w.clock.Now().Before(began.Add(6 * 24 * time.Hour)) {
+			w.clock.Advance(6 * time.Hour)
+		}
 		return w.status(waits[len(waits)-1]).State != gateway.StateWaiting
 	})
 	if got := len(w.net.to(b.addr)); got > 14 {
