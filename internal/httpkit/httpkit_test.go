@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -172,5 +173,22 @@ func TestListensOnLoopbackOnly(t *testing.T) {
 		if code := problem.CodeOf(err); (code == "listen_plain") == ok {
 			t.Errorf("%s: %v", addr, err)
 		}
+	}
+}
+
+func TestFallbackLeavesTheAPIAlone(t *testing.T) {
+	s := New(Options{Title: "t", Version: "1"})
+	s.Fallback(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	for path, want := range map[string]int{"/": http.StatusTeapot, "/channels/x": http.StatusTeapot, "/api/v1/nothing": http.StatusNotFound, "/healthz": http.StatusOK} {
+		w := httptest.NewRecorder()
+		s.Router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	s.Router.ServeHTTP(w, httptest.NewRequest(http.MethodDelete, "/healthz", nil))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("another method: %d", w.Code)
 	}
 }

@@ -72,9 +72,7 @@ func New(o Options) *Server {
 	s.base, s.stop = context.WithCancel(context.Background())
 	r := chi.NewRouter()
 	r.Use(s.guard(o.MaxBody))
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, problem.New(http.StatusNotFound, "not_found", "there is nothing at this path").WithHint("see /openapi.json"))
-	})
+	r.NotFound(notFound)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method").WithHint("see /openapi.json"))
 	})
@@ -105,6 +103,23 @@ func New(o Options) *Server {
 		BaseContext: func(net.Listener) context.Context { return s.base },
 	}
 	return s
+}
+
+// Fallback has h answer the paths that no operation has, such as a console's
+// pages; below /api/ they stay problems. It is called before Serve, once.
+func (s *Server) Fallback(h http.Handler) {
+	s.Router.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			notFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// notFound answers paths at which there is nothing.
+func notFound(w http.ResponseWriter, r *http.Request) {
+	WriteProblem(w, r, problem.New(http.StatusNotFound, "not_found", "there is nothing at this path").WithHint("see /openapi.json"))
 }
 
 // Listen opens the listener. With port 0 in addr and a readable stickyFile,
