@@ -113,6 +113,12 @@ func TestImportRules(t *testing.T) {
 					}
 				}
 			}
+			if within(rel, "console") && within(to, services...) && to != "client" && to != "gateway" && !within(to, "console") {
+				deny("the console does what the documented API offers, through its client, and nothing else")
+			}
+			if within(rel, "blob", "bus", "keyring") && within(to, services...) {
+				deny("adapters to engines know no service")
+			}
 			if within(to, "ddhub") && !within(rel, "ddhub", "cmd/spine", "internal/system", "test") {
 				deny("nothing imports ddhub but the binary")
 			}
