@@ -62,7 +62,8 @@ type Config struct {
 	Session    time.Duration `yaml:"session" doc:"length of a session, after which a new secret is made (default 1h, at most 24h)"`
 }
 
-// Deps are what an Outbox stands on; all are required but Log.
+// Deps are what an Outbox stands on; all are required but Log and those of the
+// last group.
 type Deps struct {
 	Config    Config
 	Network   Network
@@ -76,6 +77,10 @@ type Deps struct {
 	Events    gateway.Events
 	Clock     clockwork.Clock
 	Log       *slog.Logger
+
+	Bodies   Bodies           // nil: a body travels in every recipient's message
+	Objects  Objects          // nil: no files, and no bodies above half the wire limit
+	Activity gateway.Activity // nil: nobody watches
 }
 
 // answerWithin is how long Send waits for the broker before it answers that a
@@ -105,6 +110,9 @@ type Outbox struct {
 	usage    usage
 	parts    partitions
 	asks     chan ask
+	bodies   Bodies
+	objects  Objects
+	activity gateway.Activity
 
 	mu    sync.Mutex
 	lanes map[laneKey]*lane
@@ -149,7 +157,8 @@ func New(ctx context.Context, d Deps) (*Outbox, error) {
 		channels: d.Channels, events: d.Events, clock: d.Clock, log: d.Log,
 		pub:    newPublisher(d.Bus, d.Store, d.Self.Addr(), d.Clock, d.Log),
 		budget: newBudget(d.Clock, d.Network),
-		asks:   make(chan ask, maxAsks), lanes: make(map[laneKey]*lane), keys: make(map[[16]byte]chan struct{}),
+		bodies: d.Bodies, objects: d.Objects, activity: d.Activity,
+		asks: make(chan ask, maxAsks), lanes: make(map[laneKey]*lane), keys: make(map[[16]byte]chan struct{}),
 	}
 	o.pub.where = func(ctx context.Context, addr string) (int, error) {
 		o.parts.forget(addr)
