@@ -229,6 +229,7 @@ func TestFrameAgrees(t *testing.T) {
 		Corr  string            `cbor:"6,keyasint,omitempty"`
 		Txn   string            `cbor:"7,keyasint,omitempty"`
 		Attrs map[string]string `cbor:"8,keyasint,omitempty"`
+		Kind  uint64            `cbor:"9,keyasint,omitempty"`
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringN(0, 40, MaxFrameType)
@@ -238,6 +239,9 @@ func TestFrameAgrees(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "re") {
 			f.Re = ID{2}
+		}
+		if rapid.Bool().Draw(t, "object") {
+			f.Kind = KindObject
 		}
 		if attrs := rapid.MapOfN(text, text, 0, MaxAttrs).Draw(t, "attrs"); len(attrs) > 0 {
 			f.Attrs = attrs

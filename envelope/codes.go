@@ -3,7 +3,7 @@ package envelope
 // Code is the stable name of an error: one word of the list of section 18.
 type Code string
 
-// The codes of Part A.
+// The codes.
 const (
 	TooLarge          Code = "too_large"
 	Malformed         Code = "malformed"
@@ -51,6 +51,12 @@ const (
 	JSONDuplicateKey  Code = "json_duplicate_key"
 	BodyEmpty         Code = "body_empty"
 	BodyTooLarge      Code = "body_too_large"
+
+	// The codes of Part B.
+	ContentHash Code = "content_hash"
+	BadObject   Code = "object"
+	BadPart     Code = "part"
+	Truncated   Code = "truncated"
 )
 
 // Told says who is told of an error.
@@ -109,7 +115,7 @@ type ErrorInfo struct {
 	Condition string
 }
 
-// Errors is the one list of errors of Part A, in the order of docs/protocol.md
+// Errors is the one list of errors, in the order of docs/protocol.md
 // section 18. It is read only.
 var Errors = []ErrorInfo{
 	{Code: TooLarge, Meaning: "above a limit of section 12", Told: ToldOperator | ToldClient},
@@ -158,6 +164,10 @@ var Errors = []ErrorInfo{
 	{Code: JSONDuplicateKey, Meaning: "a JSON object names a member twice", Told: ToldClient},
 	{Code: BodyEmpty, Meaning: "empty body", Told: ToldClient},
 	{Code: BodyTooLarge, Meaning: "body above the limit", Told: ToldClient},
+	{Code: ContentHash, Meaning: "body or part is absent from the blob store, or its bytes are not those of the signed hash", Told: ToldOperator | ToldSender, Then: Asks, Condition: "as missing, why 4"},
+	{Code: BadObject, Meaning: "description of an object breaks a rule, or is not that of the content", Told: ToldSender},
+	{Code: BadPart, Meaning: "part does not open in its place: of another object, number or attempt", Told: ToldSender},
+	{Code: Truncated, Meaning: "part has another length than its place demands, or lacks its end", Told: ToldSender},
 }
 
 var entries = func() map[Code]*ErrorInfo {

@@ -104,6 +104,7 @@ const (
 	labelGrant    = "spine/1 grant"
 	labelBox      = "spine/1 box"
 	labelEnvelope = "spine/1 envelope"
+	labelPart     = "spine/1 part"
 )
 
 // Sum returns H(b), SHA-256. Results of checks are cached under the sum of all

@@ -116,6 +116,12 @@ func SignEnvelope(ctx context.Context, signer InstanceSigner, h Header, ct []byt
 	return ParseEnvelope(appendBytes(append(b, s...), ct))
 }
 
+// Notice returns the envelope without its ciphertext.
+func (e *Envelope) Notice() *Notice {
+	n, err := ParseNotice(appendNotice(e.signed, e.CiphertextHash(), len(e.Ciphertext)))
+	return must(n, err) // an envelope that was parsed or sealed has a notice
+}
+
 // Bytes returns the wire message; not to be changed.
 func (e *Envelope) Bytes() []byte { return e.raw }
 

@@ -193,7 +193,9 @@ func TestFramesRefused(t *testing.T) {
 		"1,001 frames":         array(many...),
 		"frame truncated":      array(one[:len(one)-1]),
 		"bytes after frame":    array(append(bytes.Clone(one), 0)),
-		"unknown key":          array(append(append([]byte{0xa5}, one[1:]...), 9, 1)),
+		"unknown key":          array(append(append([]byte{0xa5}, one[1:]...), 10, 1)),
+		"unknown kind":         array(append(append([]byte{0xa5}, one[1:]...), 9, 2)),
+		"kind 0 written out":   array(append(append([]byte{0xa5}, one[1:]...), 9, 0)),
 		"zero id":              frame(func(f *Frame) { f.ID = ID{} }),
 		"type too long":        frame(func(f *Frame) { f.Type = string(make([]byte, MaxFrameType+1)) }),
 		"type not UTF-8":       frame(func(f *Frame) { f.Type = "\xff" }),
@@ -344,7 +346,7 @@ func TestEnvelopeLimits(t *testing.T) {
 	h.Seq++
 	_, err = ParseHeader(h.append(nil))
 	wantCode(t, err, TooLarge)
-	for _, b := range [][]byte{{0x83, 2, 0x80, 0x40}, {0x84, 1, 0, 0, 0}, {0x82, 5, 0}, {0x81, 1}, {0xa0}, {}} {
+	for _, b := range [][]byte{{0x83, 2, 0x80, 0x40}, {0x84, 1, 0, 0, 0}, {0x83, 5, 0, 0}, {0x82, 6, 0}, {0x81, 1}, {0xa0}, {}} {
 		_, err = KindOf(b, WireDefault)
 		wantCode(t, err, Malformed)
 	}

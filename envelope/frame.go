@@ -26,7 +26,18 @@ type Frame struct {
 	Corr, Txn string
 	// Attrs are up to 16 attributes of 4 KiB together; may be nil.
 	Attrs map[string]string
+	// Kind says what Body is: KindData, or KindObject for the description of
+	// an object.
+	Kind uint64
 }
+
+// Kinds of a frame.
+const (
+	// KindData: the body is the message. It is written by leaving key 9 out.
+	KindData uint64 = 0
+	// KindObject: the body is an [Object].
+	KindObject uint64 = 1
+)
 
 // Check is what a sender's API demands of a frame before it takes it, for a
 // network whose wire messages have at most wire bytes. Errors: too_large,
@@ -45,6 +56,8 @@ func (f *Frame) Check(wire int) error {
 		return fail(Malformed, "frame without an id")
 	case f.At < 0 || f.At > maxInt:
 		return fail(Malformed, "time out of range")
+	case f.Kind > KindObject:
+		return Malformed.Errorf("frame of kind %d", f.Kind)
 	case !utf8.ValidString(f.Type) || !utf8.ValidString(f.Corr) || !utf8.ValidString(f.Txn):
 		return fail(Malformed, "text is not UTF-8")
 	}
@@ -78,13 +91,16 @@ func (f *Frame) Size() int {
 			n += stringSize(len(k)) + stringSize(len(v))
 		}
 	}
+	if f.Kind != KindData {
+		n += 1 + headSize(f.Kind)
+	}
 	return n
 }
 
 // Append appends the encoded frame. An empty value is an absent key.
 func (f *Frame) Append(dst []byte) []byte {
 	entries := byte(4)
-	for _, present := range [4]bool{!f.Re.IsZero(), f.Corr != "", f.Txn != "", len(f.Attrs) > 0} {
+	for _, present := range [5]bool{!f.Re.IsZero(), f.Corr != "", f.Txn != "", len(f.Attrs) > 0, f.Kind != KindData} {
 		if present {
 			entries++
 		}
@@ -108,6 +124,9 @@ func (f *Frame) Append(dst []byte) []byte {
 		for _, k := range slices.SortedFunc(maps.Keys(f.Attrs), compareKeys) {
 			dst = appendText(appendText(dst, k), f.Attrs[k])
 		}
+	}
+	if f.Kind != KindData {
+		dst = appendHead(append(dst, 9), majorUint, f.Kind)
 	}
 	return dst
 }
@@ -157,6 +176,11 @@ func (f *Frame) parse(b []byte) error {
 	if r.has(8) {
 		n++
 		f.Attrs = r.attrs()
+	}
+	if r.has(9) {
+		n++
+		f.Kind = r.uint()
+		r.bad = r.bad || f.Kind != KindObject
 	}
 	if n != entries || !r.done() || f.ID.IsZero() || len(f.Type) > MaxFrameType {
 		return fail(BadFrames, "not the canonical encoding of a frame within its limits")

@@ -70,8 +70,12 @@ func (p *printer) wire(b []byte) error {
 	switch kind {
 	case KindEnvelope:
 		return inspect(p, b, ParseEnvelope, (*printer).envelope)
+	case KindNotice:
+		return inspect(p, b, ParseNotice, (*printer).notice)
 	case KindGrant:
 		return inspect(p, b, ParseGrant, (*printer).grant)
+	case KindMark:
+		return inspect(p, b, ParseMark, (*printer).mark)
 	}
 	return inspect(p, b, ParseReceipt, (*printer).receipt)
 }
@@ -90,7 +94,8 @@ func (p *printer) signed(b, prot []byte) error {
 }
 
 // maps prints one of the bare maps. The value of key 1 tells them apart: the
-// secret of a box text, the id of a frame, or a version.
+// secret of a box text, the id of a frame, or a version. With a version it is
+// a header of six keys, a description that names an object next, or a core.
 func (p *printer) maps(b []byte) error {
 	r := reader{b: b}
 	n := r.open(majorMap)
@@ -104,6 +109,8 @@ func (p *printer) maps(b []byte) error {
 		return inspect(p, b, ParseBoxText, (*printer).boxText)
 	case n == 6:
 		return inspect(p, b, ParseHeader, (*printer).header)
+	case len(r.b) > 2 && r.b[0] == 1 && r.b[1] == 2 && r.b[2] == majorBytes<<5|16:
+		return inspect(p, b, ParseObject, (*printer).object)
 	}
 	return inspect(p, b, ParseCore, (*printer).core)
 }
@@ -258,6 +265,39 @@ func (p *printer) envelope(e *Envelope) {
 	p.field("ciphertext", fmt.Sprintf("%d bytes, sha256 %s", len(e.Ciphertext), e.CiphertextHash()))
 }
 
+func (p *printer) notice(n *Notice) {
+	p.title("notice", n.raw)
+	p.field("digest", n.digest)
+	p.headerFields(&n.Header)
+	p.field("ciphertext", fmt.Sprintf("%d bytes elsewhere, sha256 %s", n.Len, n.CTHash))
+}
+
+func (p *printer) mark(m *Mark) {
+	p.title("mark", m.raw)
+	p.field("digest", m.Digest())
+	p.field("session", m.Session)
+	p.field("next number", m.Seq)
+	p.field("prev", m.Prev)
+	p.time("time", m.Time)
+	p.field("state", map[uint64]string{MarkAlive: "alive", MarkClosed: "closed"}[m.State])
+}
+
+func (p *printer) object(o *Object) {
+	p.title("object", o.Bytes())
+	p.field("id", o.OID)
+	if o.Name != "" {
+		p.text("name", o.Name)
+	}
+	p.text("type", o.Type)
+	p.field("size", o.Size)
+	p.field("part size", o.PartSize)
+	p.field("key", "32 bytes, not shown")
+	p.field("content", fmt.Sprintf("sha256 %s", o.SHA256))
+	for i, part := range o.Parts {
+		p.field(fmt.Sprintf("part %d", i), fmt.Sprintf("%d bytes, sha256 %s", o.SealedPart(i), part))
+	}
+}
+
 func (p *printer) frame(f *Frame) {
 	p.title("frame", f.Append(nil))
 	p.field("id", f.ID)
@@ -275,6 +315,9 @@ func (p *printer) frame(f *Frame) {
 	}
 	if len(f.Attrs) > 0 {
 		p.field("attributes", fmt.Sprintf("%+q", f.Attrs))
+	}
+	if f.Kind == KindObject {
+		p.field("kind", "object, described by the body")
 	}
 }
 
@@ -296,7 +339,7 @@ func (p *printer) receipt(c *Receipt) {
 			p.field("  refused", fmt.Sprintf("%d to %d: %s%s", r.First, r.Last, r.Code, frame))
 		}
 		for _, m := range l.Missing {
-			why := map[uint64]string{WhyHole: "hole", WhySecret: "no secret", WhyBytes: "bad bytes"}[m.Why]
+			why := map[uint64]string{WhyHole: "hole", WhySecret: "no secret", WhyBytes: "bad bytes", WhyBody: "body not found"}[m.Why]
 			p.field("  missing", fmt.Sprintf("%d to %d: %s", m.First, m.Last, why))
 		}
 	}

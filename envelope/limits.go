@@ -47,6 +47,27 @@ const (
 	MaxLanes  = 256
 	MaxRanges = 1_024
 
+	// NoticeSize and NoticeRecipients are when the body of an envelope goes to
+	// the blob store: ciphertext longer than NoticeSize, for at least so many
+	// recipients.
+	NoticeSize       = 4 << 10
+	NoticeRecipients = 8
+	// MaxNotice and MaxMark bound these wire messages.
+	MaxNotice = 512
+	MaxMark   = 512
+
+	// FileMax is the longest file by default; a network may say another.
+	FileMax = 10_000_000_000
+	// MinPartSize and MaxPartSize bound the parts of an object, a power of two
+	// in plain bytes. MaxParts is what a description has room for in the
+	// smallest network, where a frame's body has at most MaxDescription bytes.
+	MinPartSize    = 8 << 20
+	MaxPartSize    = 1 << 30
+	MaxParts       = 900
+	MaxObject      = MaxParts * MaxPartSize
+	MaxDescription = WireMin / 2
+	MaxObjectName  = 255
+
 	// maxInt bounds every integer on the wire: what JSON and JavaScript carry
 	// without loss.
 	maxInt = 1<<53 - 1
@@ -86,6 +107,15 @@ const (
 	SecretGrace = 2 * day
 	// StatusTTL is the usual life of a status list's freshness.
 	StatusTTL = minute
+	// MarkAfter is how long an envelope is without some member's receipt before
+	// a first mark goes out; then one follows every MarkEvery until MarkFor
+	// after the last envelope.
+	MarkAfter = minute
+	MarkEvery = 15 * minute
+	MarkFor   = day
+	// MarkSilence is how long a recipient hears neither entry nor mark on a
+	// lane group it watches before it says so.
+	MarkSilence = 20 * minute
 	// ChallengeLife is how long a login challenge can be answered.
 	ChallengeLife = minute
 )

@@ -13,6 +13,9 @@ const (
 	WhySecret uint64 = 2
 	// WhyBytes: it arrived with bytes that do not verify.
 	WhyBytes uint64 = 3
+	// WhyBody: its body, or a part of an object in it, is not in the blob
+	// store as named.
+	WhyBody uint64 = 4
 )
 
 // Refusal says that envelopes First to Last, or one frame of one envelope,
@@ -29,7 +32,7 @@ type Refusal struct {
 type Missing struct {
 	_           struct{} `cbor:",toarray"`
 	First, Last uint64
-	// Why is WhyHole, WhySecret or WhyBytes.
+	// Why is WhyHole, WhySecret, WhyBytes or WhyBody.
 	Why uint64
 }
 
@@ -145,7 +148,7 @@ func (l *Lane) check() error {
 		}
 	}
 	for _, r := range l.Missing {
-		if !validRange(r.First, r.Last) || r.Why < WhyHole || r.Why > WhyBytes {
+		if !validRange(r.First, r.Last) || r.Why < WhyHole || r.Why > WhyBody {
 			return fail(Malformed, "missing range")
 		}
 	}

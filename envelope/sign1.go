@@ -36,6 +36,7 @@ var (
 	typeReceipt  = newProtected("spine/receipt")
 	typeLogin    = newProtected("spine/login")
 	typeStatus   = newProtected("spine/status")
+	typeMark     = newProtected("spine/mark")
 )
 
 // sign1 is an untagged COSE_Sign1: [protected, {}, payload, signature].

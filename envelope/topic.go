@@ -20,8 +20,12 @@ const (
 	Prompt uint64 = 1
 )
 
-// KindJSON is the only kind of schema of Part A: JSON Schema 2020-12.
-const KindJSON = "json"
+// Kinds of schema.
+const (
+	KindJSON   = "json"   // JSON Schema 2020-12
+	KindCSV    = "csv"    // a table by RFC 4180, typed by W3C table metadata
+	KindBinary = "binary" // any file, by media type and length
+)
 
 // TopicBody holds the fields of a topic record (section 8).
 type TopicBody struct {
@@ -164,7 +168,7 @@ func (b *TopicBody) CheckBody(notBefore int64) error {
 		return fail(BadTopic, "name is not <topic>.<namespace>")
 	case !semver(b.Version):
 		return fail(BadTopic, "version is not major.minor.patch")
-	case b.Kind != KindJSON:
+	case b.Kind != KindJSON && b.Kind != KindCSV && b.Kind != KindBinary:
 		return BadTopic.Errorf("kind %q is not known", b.Kind)
 	case b.Open:
 		return fail(BadTopic, "public topics do not exist yet")
