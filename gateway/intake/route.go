@@ -100,6 +100,8 @@ func (x *Intake) parse(it *item) {
 		it.grant, it.err = envelope.ParseGrant(it.Data)
 	case envelope.KindReceipt:
 		it.receipt, it.err = envelope.ParseReceipt(it.Data)
+	default:
+		it.err = envelope.Malformed.Errorf("%s is not read here", it.kind)
 	}
 	if it.err != nil {
 		return
