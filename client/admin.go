@@ -34,7 +34,8 @@ func (c *Client) PutChannel(ctx context.Context, ch gateway.Channel) error {
 // Topic is what a topic's owner publishes: a schema under a version.
 type Topic struct {
 	Version string          `json:"version"`
-	Schema  json.RawMessage `json:"schema"`          // JSON Schema 2020-12
+	Kind    string          `json:"kind,omitempty"`  // json (default), csv or binary
+	Schema  json.RawMessage `json:"schema"`          // JSON Schema, table metadata, or media types
 	Order   string          `json:"order,omitempty"` // strict (default) or prompt
 }
 

@@ -1,5 +1,7 @@
 package schema
 
+import "strconv"
+
 // Codes of this package.
 const (
 	CodeSchema    = "schema"             // the document does not fit the schema
@@ -18,14 +20,62 @@ type Error struct {
 	Message string // what was expected, from the schema alone
 	Offset  int    // byte offset, for codes of CheckJSON
 	Err     error  // cause, for schema_invalid
+
+	// Of a table: where the fault is, as people count.
+	Row    int64  // record, 1 is the first, which is the header where there is one; 0 when it is none of a table's
+	Line   int64  // line of the text on which the record begins; another number than Row behind line breaks in quotes
+	Column string // name of the column; "" when the whole record is meant
 }
 
 // Error implements error.
 func (e *Error) Error() string {
-	if e.Pointer == "" {
+	switch {
+	case e.Row > 0:
+		return e.Code + ": " + e.place() + ": " + e.Message
+	case e.Pointer == "":
 		return e.Code + ": " + e.Message
 	}
 	return e.Code + ": " + e.Pointer + ": " + e.Message
+}
+
+// place says where in a table.
+func (e *Error) place() string {
+	s := "row " + strconv.FormatInt(e.Row, 10)
+	if e.Line != e.Row && e.Line > 0 {
+		s += " (line " + strconv.FormatInt(e.Line, 10) + ")"
+	}
+	if e.Column != "" {
+		s += ", column " + e.Column
+	}
+	return s
+}
+
+// Place returns where the fault is: a JSON pointer, "row 3, column kva" in a
+// table, or "" for the whole document.
+func (e *Error) Place() string {
+	if e.Row > 0 {
+		return e.place()
+	}
+	return e.Pointer
+}
+
+// ErrorDetails returns the place for a problem document: pointer and keyword,
+// or row, column and reason.
+func (e *Error) ErrorDetails() map[string]any {
+	d := make(map[string]any)
+	put := func(key, v string) {
+		if v != "" {
+			d[key] = v
+		}
+	}
+	put("keyword", e.Keyword)
+	put("pointer", e.Pointer)
+	if e.Row > 0 {
+		d["row"], d["line"] = e.Row, e.Line
+		put("column", e.Column)
+		put("reason", e.Message)
+	}
+	return d
 }
 
 // Unwrap returns the cause.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 
@@ -88,6 +89,31 @@ func (l *library) Validate(doc []byte) error {
 	default:
 		return &Error{Code: CodeSchema, Message: "the document does not fit the schema"}
 	}
+}
+
+// ValidateReader implements Streamer.
+func (l *library) ValidateReader(r io.Reader, mediaType string) error {
+	return validateWhole(l, r, mediaType)
+}
+
+// ValidateReader implements Streamer.
+func (c *compiled) ValidateReader(r io.Reader, mediaType string) error {
+	return validateWhole(c, r, mediaType)
+}
+
+// validateWhole reads a JSON document and validates it.
+func validateWhole(v Validator, r io.Reader, mediaType string) error {
+	if m := bare(mediaType); m != "" && m != "application/json" && m != "text/json" && !strings.HasSuffix(m, "+json") && m != "application/octet-stream" {
+		return &Error{Code: CodeSchema, Keyword: "mediaType", Message: "must be a JSON document, by its media type"}
+	}
+	doc, err := io.ReadAll(io.LimitReader(r, MaxJSON+1))
+	switch {
+	case err != nil:
+		return err
+	case len(doc) > MaxJSON:
+		return &Error{Code: CodeSchema, Keyword: "maxBytes", Message: fmt.Sprintf("must be at most %d bytes long", MaxJSON)}
+	}
+	return v.Validate(doc)
 }
 
 // explain turns the library's tree of errors into one: the first leaf. The

@@ -1,7 +1,8 @@
 // Package schema checks documents against a topic's schema, behind one narrow
-// interface: Compile once, Validate many times. It also holds CheckJSON, the
-// one-pass check of JSON text (syntax, UTF-8, nesting, names given twice) that
-// runs before any schema.
+// interface: Compile once, Validate many times. Kinds are JSON Schema, tables
+// (RFC 4180, typed by W3C table metadata) and files of given media types. It
+// also holds CheckJSON, the one-pass check of JSON text (syntax, UTF-8, nesting,
+// names given twice) that runs before any schema.
 //
 // It fetches nothing: a schema is the files it is given and nothing else. Its
 // errors name where and which keyword, never what the document holds.
@@ -9,6 +10,7 @@ package schema
 
 import (
 	"fmt"
+	"io"
 )
 
 // Limits of a schema.
@@ -18,8 +20,18 @@ const (
 	MaxTotalBytes = 4 << 20
 )
 
-// KindJSON is JSON Schema 2020-12 with formats asserted.
-const KindJSON = "json"
+// Kinds of schema.
+const (
+	// KindJSON is JSON Schema 2020-12 with formats asserted.
+	KindJSON = "json"
+	// KindCSV is a table as RFC 4180 writes it; the schema is table metadata of
+	// CSV on the Web (https://www.w3.org/TR/tabular-metadata/) in a subset that
+	// CSVMetadata lists.
+	KindCSV = "csv"
+	// KindBinary is any file; the schema says which media types and how many
+	// bytes: {"mediaTypes":["application/pdf","image/*"],"maxBytes":1000000}.
+	KindBinary = "binary"
+)
 
 // File is one file of a schema, as it is, under the name by which the other
 // files refer to it.
@@ -35,14 +47,26 @@ type Validator interface {
 	Validate(doc []byte) error
 }
 
+// Streamer is a Validator for content of any size, which is read once from its
+// beginning to its end. Every Validator that Compile returns is one.
+type Streamer interface {
+	Validator
+	// ValidateReader checks all that r gives, of a media type ("" when it is not
+	// known). Tables and files take memory that does not depend on their size;
+	// JSON documents may have MaxJSON bytes. It stops at the first fault and
+	// returns an *Error as Validate does, or the error of r as it is.
+	ValidateReader(r io.Reader, mediaType string) error
+}
+
+// MaxJSON is how long a JSON document may be that is read by ValidateReader,
+// in bytes: it is held whole.
+const MaxJSON = 16 << 20
+
 // Compile compiles the files of a schema of the given kind, starting at root.
 // Errors have the code schema_invalid: an unknown kind, a file that is missing,
 // given twice, too large or not JSON, a reference outside the files, or
 // something that is not a schema.
 func Compile(kind, root string, files []File) (Validator, error) {
-	if kind != KindJSON {
-		return nil, invalid(fmt.Sprintf("schema kind %q is not known here", clip(kind)), nil)
-	}
 	if len(files) == 0 || len(files) > MaxFiles {
 		return nil, invalid(fmt.Sprintf("a schema has 1 to %d files", MaxFiles), nil)
 	}
@@ -53,7 +77,26 @@ func Compile(kind, root string, files []File) (Validator, error) {
 			return nil, invalid("the schema's files are too large", nil)
 		}
 	}
-	return compileJSON(root, files)
+	switch kind {
+	case KindJSON:
+		return compileJSON(root, files)
+	case KindCSV:
+		return compileCSV(root, files)
+	case KindBinary:
+		return compileBinary(root, files)
+	}
+	return nil, invalid(fmt.Sprintf("schema kind %q is not known here", clip(kind)), nil)
+}
+
+// only returns the one file that schemas of some kinds are made of.
+func only(root string, files []File) ([]byte, error) {
+	if len(files) != 1 || files[0].Name != root {
+		return nil, invalid("a schema of this kind is one file, the root file", nil)
+	}
+	if err := CheckJSON(files[0].Data, Limits{}); err != nil {
+		return nil, invalid(fmt.Sprintf("the schema is not JSON: %v", err), err)
+	}
+	return files[0].Data, nil
 }
 
 func clip(s string) string {

@@ -93,7 +93,8 @@ func New(d Deps) *Owner { return &Owner{d: d} }
 type Spec struct {
 	Name      string
 	Version   string
-	Schema    []byte // one JSON Schema
+	Kind      string // of the schema: schema.KindJSON when empty, KindCSV or KindBinary
+	Schema    []byte // one file: JSON Schema, table metadata, or media types
 	Order     uint64 // envelope.Strict or envelope.Prompt
 	NotBefore int64  // ms; 0: now, or 15 minutes ahead for a change
 	NotAfter  int64  // ms; 0: as long as a record may live
@@ -119,10 +120,13 @@ func (o *Owner) PutTopic(ctx context.Context, s Spec) (*Published, error) {
 	case s.Order > envelope.Prompt:
 		return nil, invalid("order is strict or prompt")
 	}
-	if _, err := schema.Compile(schema.KindJSON, rootFile, []schema.File{{Name: rootFile, Data: s.Schema}}); err != nil {
+	if s.Kind == "" {
+		s.Kind = schema.KindJSON
+	}
+	if _, err := schema.Compile(s.Kind, rootFile, []schema.File{{Name: rootFile, Data: s.Schema}}); err != nil {
 		return nil, err
 	}
-	sch, err := envelope.NewSchema(envelope.KindJSON, rootFile, []envelope.File{{Name: rootFile, Bytes: bytes.Clone(s.Schema)}})
+	sch, err := envelope.NewSchema(s.Kind, rootFile, []envelope.File{{Name: rootFile, Bytes: bytes.Clone(s.Schema)}})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +137,7 @@ func (o *Owner) PutTopic(ctx context.Context, s Spec) (*Published, error) {
 		return nil, err
 	}
 	now := o.d.Clock.Now().UnixMilli()
-	body := envelope.TopicBody{DID: o.d.DID, Name: s.Name, Version: s.Version, Revision: 1, Kind: envelope.KindJSON, Schema: sch.Digest(), Order: s.Order}
+	body := envelope.TopicBody{DID: o.d.DID, Name: s.Name, Version: s.Version, Revision: 1, Kind: s.Kind, Schema: sch.Digest(), Order: s.Order}
 	body.NotBefore = now - behind.Milliseconds()
 	if known != nil {
 		k := known.Record

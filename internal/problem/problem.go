@@ -93,6 +93,9 @@ type statuser interface{ ErrorStatus() int }
 // hinter may be implemented beside ErrorCode to give a hint.
 type hinter interface{ ErrorHint() string }
 
+// detailer may be implemented beside ErrorCode to give extension members.
+type detailer interface{ ErrorDetails() map[string]any }
+
 // CodeOf returns the stable code of err: the first *Error or ErrorCode in its
 // chain, "canceled" or "timeout" for an ended context, "internal" for anything
 // else and "" for nil.
@@ -130,6 +133,10 @@ func From(err error) *Error {
 		var h hinter
 		if errors.As(err, &h) {
 			out.Hint = h.ErrorHint()
+		}
+		var d detailer
+		if errors.As(err, &d) {
+			out.Details = d.ErrorDetails()
 		}
 		return out
 	}
