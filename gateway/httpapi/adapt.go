@@ -70,7 +70,7 @@ func (a ownerOf) PutTopic(ctx context.Context, name string, t TopicSpec) (*Topic
 	if t.Order == "prompt" {
 		order = envelope.Prompt
 	}
-	p, err := a.o.PutTopic(ctx, owner.Spec{Name: name, Version: t.Version, Schema: t.Schema, Order: order, NotBefore: t.NotBefore, NotAfter: t.NotAfter})
+	p, err := a.o.PutTopic(ctx, owner.Spec{Name: name, Version: t.Version, Kind: t.Kind, Schema: t.Schema, Order: order, NotBefore: t.NotBefore, NotAfter: t.NotAfter})
 	return topic(p, err)
 }
 
@@ -85,7 +85,7 @@ func topic(p *owner.Published, err error) (*Topic, error) {
 	}
 	r := p.Record
 	t := &Topic{Name: r.Name, Version: r.Version, Revision: r.Revision, Owner: r.DID, Order: "strict", NotBefore: r.NotBefore, NotAfter: r.NotAfter,
-		Record: r.Digest().String(), Digest: r.Schema.String(), Schema: json.RawMessage(p.Root())}
+		Record: r.Digest().String(), Kind: r.Kind, Digest: r.Schema.String(), Schema: json.RawMessage(p.Root())}
 	if r.Order == envelope.Prompt {
 		t.Order = "prompt"
 	}

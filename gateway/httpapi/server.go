@@ -58,7 +58,8 @@ type Owner interface {
 // TopicSpec is what an owner says about a topic.
 type TopicSpec struct {
 	Version   string          `json:"version" doc:"major.minor.patch; another schema is another version" example:"1.0.0"`
-	Schema    json.RawMessage `json:"schema" doc:"JSON Schema 2020-12"`
+	Kind      string          `json:"kind,omitempty" enum:"json,csv,binary" doc:"kind of the schema: json (JSON Schema 2020-12, the default), csv (tables, by W3C table metadata) or binary (files, by media type and length)"`
+	Schema    json.RawMessage `json:"schema" doc:"of kind json a JSON Schema; of kind csv table metadata with tableSchema and dialect; of kind binary {mediaTypes, maxBytes}"`
 	Order     string          `json:"order,omitempty" enum:"strict,prompt" doc:"strict: later messages wait up to 10 s for a missing one; default strict"`
 	NotBefore int64           `json:"nbf,omitempty" doc:"start of validity, ms since 1970; default now, or 15 minutes ahead for a change"`
 	NotAfter  int64           `json:"naf,omitempty" doc:"end of validity, ms since 1970; default and at most 400 days after the start"`
@@ -74,6 +75,7 @@ type Topic struct {
 	NotBefore int64           `json:"nbf" doc:"ms since 1970"`
 	NotAfter  int64           `json:"naf" doc:"ms since 1970"`
 	Record    string          `json:"record" doc:"digest of the signed record"`
+	Kind      string          `json:"kind" enum:"json,csv,binary" doc:"kind of the schema"`
 	Digest    string          `json:"digest" doc:"digest of the schema"`
 	Schema    json.RawMessage `json:"schema,omitempty" doc:"the root file of the schema"`
 }
