@@ -28,6 +28,7 @@ type Channel struct {
 	Send    *Admission `json:"send,omitempty" doc:"who may be sent to; absent: this channel does not send"`
 	Receive *Admission `json:"receive,omitempty" doc:"whose messages are accepted; absent: this channel does not receive"`
 	Require string     `json:"require,omitempty" enum:"all,any" doc:"who must be reachable before a message goes out; default all"`
+	Lazy    bool       `json:"lazy,omitempty" doc:"messages with a file are taken into custody, and handed over, once the file is described here; its content follows in the background"`
 }
 
 // Admission is a condition on a peer: it holds one of the roles, as proved by

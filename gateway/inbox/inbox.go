@@ -58,6 +58,7 @@ type Deps struct {
 	Channels gateway.Channels
 	Clock    clockwork.Clock
 	Log      *slog.Logger
+	Objects  Objects // may be nil: objects are always handed over as files
 }
 
 // Inbox is the receiving side of the gateway's API. It implements

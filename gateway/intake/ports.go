@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/inbox"
 	"github.com/digital-spine/spine/gateway/trust"
+	"github.com/digital-spine/spine/schema"
 	"github.com/digital-spine/spine/vc"
 )
 
@@ -89,6 +91,31 @@ type Inbox interface {
 	Released(topics ...string)
 }
 
+// Bodies are the bodies of notices, by the hash of their ciphertext, in the
+// broker's blob store; *brokerclient.Client is one. What it returns is not
+// believed. An error that is envelope's content_hash, or that a store answers
+// with status 404, means that the body is not there; others are tried again.
+type Bodies interface {
+	GetBlob(ctx context.Context, hash [32]byte, offset, length int64) (io.ReadCloser, error)
+}
+
+// Objects takes received objects (files and large bodies) into custody;
+// files.Box is one.
+type Objects interface {
+	// Take brings an object's parts here. It is idempotent by (from, oid),
+	// durable when it returns nil, and does not wait for the parts: OnDone tells
+	// about them with the same key, also when they were here before. key names
+	// the message within this gateway. v may be nil: the content then passes no
+	// schema. The parts are looked for until until (ms).
+	Take(ctx context.Context, key, from, channel, messageID string, o *envelope.Object, schemaDigest envelope.Digest, v schema.Validator, until int64) (*gateway.File, error)
+	// OnDone sets whom to tell: nil, when all of the object is here and was
+	// checked; else an error with one of the codes content_hash (a part is not
+	// to be had as it was described: Take it again later), part, truncated,
+	// object, schema, too_large (final), storage_full (it goes on by itself once
+	// there is room). done does not block.
+	OnDone(done func(key string, err error))
+}
+
 // Network are the constants of the network that the intake needs.
 type Network struct {
 	Retention time.Duration // R
@@ -126,4 +153,10 @@ type Deps struct {
 	Receipts ReceiptSink
 	Clock    clockwork.Clock
 	Log      *slog.Logger
+
+	// Each of these may be nil: the part is not there. Without Bodies and
+	// Objects, messages that need them wait.
+	Bodies   Bodies
+	Objects  Objects
+	Activity gateway.Activity
 }
