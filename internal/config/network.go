@@ -23,7 +23,9 @@ const (
 	DefaultStatusTTLMS = 60_000
 	DefaultWire        = 262_144
 	DefaultCap         = 1_000_000
+	DefaultFileMax     = 10_000_000_000
 	MinWire, MaxWire   = 65_536, 1_000_000
+	MaxFileMax         = 8192 << 30 // 8,192 parts of 1 GiB
 )
 
 // Contracts are the addresses of the four contracts a network lives on.
@@ -42,14 +44,15 @@ type Network struct {
 	NATS        string    `json:"nats" yaml:"nats"`                 // nats:// URL
 	RetentionMS int64     `json:"retention_ms" yaml:"retention_ms"` // R, how long the broker keeps a message
 	StatusTTLMS int64     `json:"status_ttl_ms" yaml:"status_ttl_ms"`
-	Wire        int64     `json:"wire" yaml:"wire"` // W, bytes of a wire message
-	Cap         int64     `json:"cap" yaml:"cap"`   // messages per subject within R
+	Wire        int64     `json:"wire" yaml:"wire"`         // W, bytes of a wire message
+	Cap         int64     `json:"cap" yaml:"cap"`           // messages per subject within R
+	FileMax     int64     `json:"file_max" yaml:"file_max"` // bytes of one file; 0 in older files: the default
 }
 
 // NewNetwork returns a network with default constants.
 func NewNetwork(name string, chainID uint64, contracts Contracts) *Network {
 	return &Network{Name: name, ChainID: chainID, Contracts: contracts, Root: "iam.ewc",
-		RetentionMS: DefaultRetentionMS, StatusTTLMS: DefaultStatusTTLMS, Wire: DefaultWire, Cap: DefaultCap}
+		RetentionMS: DefaultRetentionMS, StatusTTLMS: DefaultStatusTTLMS, Wire: DefaultWire, Cap: DefaultCap, FileMax: DefaultFileMax}
 }
 
 // LoadNetwork reads and checks a network file.
@@ -66,6 +69,9 @@ func LoadNetwork(path string) (*Network, error) {
 	d.KnownFields(true)
 	if err := d.Decode(&n); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("network file %s: %w", path, err)
+	}
+	if n.FileMax == 0 {
+		n.FileMax = DefaultFileMax
 	}
 	if err := n.Validate(); err != nil {
 		return nil, fmt.Errorf("network file %s: %w", path, err)
@@ -104,6 +110,8 @@ func (n *Network) Validate() error {
 		return fmt.Errorf("wire is not within %d..%d", MinWire, MaxWire)
 	case n.Cap < 100:
 		return errors.New("cap is below 100")
+	case n.FileMax < 0 || n.FileMax > MaxFileMax:
+		return fmt.Errorf("file_max is not within 0..%d", int64(MaxFileMax))
 	}
 	for _, u := range []struct{ key, value string }{{"hub", n.Hub}, {"broker", n.Broker}, {"nats", n.NATS}} {
 		if u.value == "" {
