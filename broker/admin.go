@@ -180,7 +180,7 @@ func (b *Broker) Metering(ctx context.Context) error {
 }
 
 // Run does the broker's periodic work until ctx ends: metering every second,
-// cleaning the directory every minute.
+// cleaning the directory and the blobs every minute.
 func (b *Broker) Run(ctx context.Context) error {
 	meter, clean := b.Clock.NewTicker(time.Second), b.Clock.NewTicker(time.Minute)
 	defer meter.Stop()
@@ -197,6 +197,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			if _, err := b.Store.Expire(ctx, b.now(), 1000); err != nil && ctx.Err() == nil {
 				b.Log.Warn("cleaning the directory failed", "err", err)
 			}
+			b.cleanBlobs(ctx)
 		}
 	}
 }

@@ -8,9 +8,12 @@
 // bound what anybody can use up; they grant nothing. Roles are judged by
 // gateways; any DID may log in.
 //
-// This package has the rules. Storage (broker/sqlstore), the message bus
-// (broker/jetstream) and HTTP (broker/httpapi) are adapters; broker/node makes
-// one process of them.
+// It also keeps blobs: large sealed bodies and parts of files, by their hash,
+// for as long as an uploader asked and within its share.
+//
+// This package has the rules. Storage (broker/sqlstore, package blob), the
+// message bus (broker/jetstream) and HTTP (broker/httpapi) are adapters;
+// broker/node makes one process of them.
 package broker
 
 import (
@@ -24,6 +27,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jonboulle/clockwork"
 
+	"github.com/digital-spine/spine/blob"
 	"github.com/digital-spine/spine/envelope"
 )
 
@@ -61,6 +65,8 @@ type Deps struct {
 	Partitions int
 	// NATSURL is what gateways connect to.
 	NATSURL string
+	// Blobs keeps large payloads; nil: this broker keeps none.
+	Blobs blob.Store
 	// Secret is 32 random bytes that outlive restarts: tokens, challenges and
 	// inbox names are derived from it.
 	Secret []byte
@@ -78,6 +84,8 @@ type Broker struct {
 	logins *limiter
 	writes *limiter
 	meter  *meter
+
+	transfers blobs
 }
 
 // New makes a Broker and reads the bans in force.
@@ -92,7 +100,7 @@ func New(ctx context.Context, d Deps) (*Broker, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{Deps: d, used: make(map[[32]byte]int64), bans: make(map[string]Ban), conns: make(map[string]int)}
+	b := &Broker{Deps: d, used: make(map[[32]byte]int64), bans: make(map[string]Ban), conns: make(map[string]int), transfers: newBlobs()}
 	b.keys.token, b.keys.nonce, b.keys.inbox = b.derive("token"), b.derive("challenge"), b.derive("inbox")
 	b.logins = newLimiter(d.Clock, float64(d.Limits.LoginsPerMinute)/60, d.Limits.LoginsPerMinute)
 	b.writes = newLimiter(d.Clock, float64(d.Limits.WritesPerMinute)/60, d.Limits.WritesPerMinute)

@@ -10,6 +10,8 @@ type Config struct {
 	Network      string `yaml:"network" doc:"Path of the network file."`
 	RPC          string `yaml:"rpc" doc:"JSON-RPC endpoint of the chain."`
 	Database     string `yaml:"database" doc:"Database, such as sqlite:/path/broker.db. Empty: a SQLite file in the data folder."`
+	BlobDir      string `yaml:"blob_dir" doc:"Folder of large bodies and parts of files. Empty: blobs in the data folder."`
+	BlobReserve  int64  `yaml:"blob_reserve" default:"268435456" doc:"Bytes of the disk that uploads leave free, for the database and the message bus beside them."`
 	AdminKeyFile string `yaml:"admin_key_file" doc:"File with the operator's key; made with mode 0600 when it is missing. Empty: admin.key in the data folder."`
 	NATS         NATS   `yaml:"nats" doc:"The embedded message bus."`
 	Limits       Limits `yaml:"limits" doc:"What one participant may use."`
@@ -30,6 +32,7 @@ type Limits struct {
 	LoginsPerMinute int   `yaml:"logins_per_minute" default:"30" doc:"Logins of one DID a minute."`
 	WritesPerMinute int   `yaml:"writes_per_minute" default:"120" doc:"Objects one DID may store a minute."`
 	ObjectBytes     int64 `yaml:"object_bytes" default:"16777216" doc:"Bytes of objects one DID may keep in the directory."`
+	BlobQuota       int64 `yaml:"blob_quota" default:"107374182400" doc:"Bytes of large bodies and parts of files that one DID may have kept at a time."`
 	BytesPerSender  int64 `yaml:"bytes_per_sender" default:"2748779069" doc:"Bytes one sender may publish within the retention; above, it is disconnected and refused until older ones count no more."`
 	TokenMinutes    int   `yaml:"token_minutes" default:"10" doc:"Lifetime of a login's tokens in minutes."`
 }
@@ -46,6 +49,9 @@ func (l Limits) withDefaults() Limits {
 	def(&l.TokenMinutes, 10)
 	if l.ObjectBytes <= 0 {
 		l.ObjectBytes = 16 << 20
+	}
+	if l.BlobQuota <= 0 {
+		l.BlobQuota = 100 << 30
 	}
 	if l.BytesPerSender <= 0 {
 		l.BytesPerSender = 256 << 30 / 100

@@ -65,7 +65,7 @@ type Ban struct {
 	Reason string
 }
 
-// Store keeps mailboxes, directory and bans. broker/conformance has the tests
+// Store keeps mailboxes, directory, claims of blobs and bans. broker/conformance has the tests
 // that every implementation passes.
 type Store interface {
 	// EnsureMailbox stores m unless its address has a mailbox, and returns what is
@@ -93,6 +93,8 @@ type Store interface {
 	RaiseFloor(ctx context.Context, did string, inst, floor uint64) (highest uint64, err error)
 	// Expire removes objects whose time is over, at most limit at once.
 	Expire(ctx context.Context, now int64, limit int) (removed int, err error)
+
+	Claims
 
 	Ban(ctx context.Context, ban Ban) error
 	Bans(ctx context.Context) ([]Ban, error)

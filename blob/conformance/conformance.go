@@ -150,6 +150,9 @@ func again(t *testing.T, f Fixture) {
 		t.Fatal(err)
 	}
 	put(t, f.Store, b)
+	if err := f.Store.Put(testkit.Context(t), h, 4_999, bytes.NewReader(b[:4_999])); problem.CodeOf(err) != "blob_hash" {
+		t.Fatalf("there already, with another length: %v", err)
+	}
 	if !bytes.Equal(read(t, f.Store, h, 0, -1), b) {
 		t.Fatal("changed by storing it again")
 	}

@@ -119,9 +119,14 @@ func (s *Store) Put(ctx context.Context, h blob.Hash, size int64, r io.Reader) e
 	if size < 0 {
 		return blob.ErrHash
 	}
-	ok, err := s.Intact(ctx, h)
-	if err != nil || ok {
+	switch ok, err := s.Intact(ctx, h); {
+	case err != nil:
 		return err
+	case ok:
+		if n, err := s.Stat(ctx, h); err == nil && n != size {
+			return blob.ErrHash
+		}
+		return nil
 	}
 	d, err := s.create(incomingDir, size)
 	if err != nil {

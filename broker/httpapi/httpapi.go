@@ -1,5 +1,5 @@
 // Package httpapi serves the broker's HTTP API /api/v1: login, the directory,
-// the caller's own mailbox, and the operator's administration. It translates
+// the caller's own mailbox, blobs, and the operator's administration. It translates
 // and checks who asks; the rules are package broker's.
 package httpapi
 
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/jonboulle/clockwork"
 
 	"github.com/digital-spine/spine/broker"
 	"github.com/digital-spine/spine/envelope"
@@ -25,19 +26,21 @@ const maxBody = 2 << 20
 func New(b *broker.Broker, admin *broker.AdminKey, version string, log *slog.Logger) *httpkit.Server {
 	s := httpkit.New(httpkit.Options{
 		Title: "Digital Spine message broker", Version: version, Log: log, MaxBody: maxBody, Ready: b.Ready,
-		Description: "Login to the message bus, the directory of certificates, key packages, topic records and schemas, and the operator's administration. Nothing served here needs to be believed: all of it is signed, and whoever reads it checks it.",
+		Description: "Login to the message bus, the directory of certificates, key packages, topic records and schemas, the store of large sealed bodies, and the operator's administration. Nothing served here needs to be believed: all of it is signed, and whoever reads it checks it.",
 	})
-	a := &api{b: b, admin: admin}
+	a := &api{b: b, admin: admin, clock: b.Clock}
 	a.login(s.API)
 	a.directory(s.API)
 	a.mailbox(s.API)
 	a.operator(s.API)
+	a.blobs(s)
 	return s
 }
 
 type api struct {
 	b     *broker.Broker
 	admin *broker.AdminKey
+	clock clockwork.Clock
 }
 
 // op describes an operation.

@@ -1,5 +1,5 @@
 // Package node makes one broker process of its parts: the database, the
-// embedded message bus, the rules and the HTTP API.
+// blobs' folder, the embedded message bus, the rules and the HTTP API.
 //
 // It reads no configuration files and parses no flags; what it is given is what
 // it runs.
@@ -16,6 +16,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/digital-spine/spine/blob/file"
 	"github.com/digital-spine/spine/broker"
 	"github.com/digital-spine/spine/broker/httpapi"
 	"github.com/digital-spine/spine/broker/jetstream"
@@ -45,6 +46,7 @@ type Node struct {
 	Broker *broker.Broker
 
 	store   *sqlstore.Store
+	blobs   *file.Store
 	bus     *bus.Server
 	plane   *jetstream.Plane
 	callout *jetstream.Callout
@@ -81,6 +83,9 @@ func New(ctx context.Context, d Deps) (n *Node, err error) {
 	if n.store, err = sqlstore.Open(ctx, or(c.Database, "sqlite:"+filepath.Join(c.Data, "broker.db"))); err != nil {
 		return nil, err
 	}
+	if n.blobs, err = file.Open(or(c.BlobDir, filepath.Join(c.Data, "blobs")), file.Options{Reserve: c.BlobReserve, Log: d.Log}); err != nil {
+		return nil, err
+	}
 	if n.bus, err = bus.Embed(ctx, bus.EmbedConfig{StoreDir: filepath.Join(c.Data, "nats"), Listen: or(c.NATS.Listen, "127.0.0.1:0"),
 		SyncInterval: c.NATS.SyncInterval, MaxFileStore: c.NATS.MaxFileStore, Log: d.Log}); err != nil {
 		return nil, err
@@ -103,7 +108,7 @@ func New(ctx context.Context, d Deps) (n *Node, err error) {
 	deps := broker.Deps{
 		Network: broker.Network{ChainID: d.Network.ChainID, DIDRegistry: d.Network.Contracts.DIDRegistry, RetentionMS: d.Network.RetentionMS,
 			StatusTTLMS: d.Network.StatusTTLMS, Wire: d.Network.Wire, Cap: d.Network.Cap},
-		Limits: c.Limits, Partitions: partitions, Store: n.store, Plane: n.plane, DIDs: d.DIDs, Names: d.Names,
+		Limits: c.Limits, Partitions: partitions, Store: n.store, Blobs: n.blobs, Plane: n.plane, DIDs: d.DIDs, Names: d.Names,
 		Clock: d.Clock, Log: d.Log, NATSURL: n.nats, Secret: secret,
 	}
 	if n.Broker, err = broker.New(ctx, deps); err != nil {
@@ -166,6 +171,10 @@ func (n *Node) Close() error {
 			n.log.Warn("message bus", "err", err)
 		}
 		n.bus = nil
+	}
+	if n.blobs != nil {
+		errs = append(errs, n.blobs.Close())
+		n.blobs = nil
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

@@ -1,6 +1,6 @@
 // Package brokerclient speaks the broker's HTTP API /api/v1 for a gateway:
 // login, the directory of certificates, key packages, topic records and
-// schemas, and the gateway's own mailbox.
+// schemas, the store of large sealed bodies, and the gateway's own mailbox.
 //
 // It moves bytes and checks shapes and sizes, nothing else. What it returns was
 // said by the broker and is to be believed only after gateway/trust has
@@ -50,6 +50,7 @@ type Client struct {
 	date    dated
 	token   atomic.Pointer[string]
 	refused atomic.Pointer[func()]
+	blobs   transfers
 }
 
 // New returns a client of the broker at base, the URL of the network file
@@ -63,6 +64,7 @@ func New(base string, hc *http.Client) *Client {
 	}
 	own.Transport = &c.date
 	c.hc = &own
+	c.blobs = newTransfers(own)
 	return c
 }
 
