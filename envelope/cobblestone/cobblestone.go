@@ -30,9 +30,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/sha512"
 	"encoding/binary"
 	"errors"
+	stdhash "hash"
 )
 
 const (
@@ -122,13 +122,14 @@ type chunks struct {
 	nonce [nonceSize]byte
 }
 
-// derive returns the chunks of a payload and its commitment.
-func derive(key, context, salt []byte) (*chunks, []byte, error) {
+// derive returns the chunks of a payload and its commitment. The hash is
+// SHA-512; the published vectors use SHA-256 with all else equal.
+func derive(hash func() stdhash.Hash, key, context, salt []byte) (*chunks, []byte, error) {
 	if len(key) != KeySize {
 		return nil, nil, errKey
 	}
 	info := label + string(salt) + string(context)
-	b, err := hkdf.Expand(sha512.New, key, info, KeySize+nonceSize+commitmentSize)
+	b, err := hkdf.Expand(hash, key, info, KeySize+nonceSize+commitmentSize)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,7 +1,9 @@
 package cobblestone
 
 import (
+	"crypto/sha512"
 	"errors"
+	stdhash "hash"
 	"io"
 )
 
@@ -22,11 +24,15 @@ type Reader struct {
 // reads ahead by up to 128 KiB, but not beyond the end of src. Errors:
 // ErrPart, ErrTruncated, those of src.
 func NewReader(src io.Reader, key, context []byte) (*Reader, error) {
+	return read(src, sha512.New, key, context)
+}
+
+func read(src io.Reader, hash func() stdhash.Hash, key, context []byte) (*Reader, error) {
 	var header [HeaderSize]byte
 	if _, err := io.ReadFull(src, header[:]); err != nil {
 		return nil, cut(err)
 	}
-	c, err := open(key, context, header[:])
+	c, err := open(hash, key, context, header[:])
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package cobblestone
 
 import (
+	"crypto/sha512"
+	stdhash "hash"
 	"io"
 	"sync"
 )
@@ -25,6 +27,10 @@ type scratch struct {
 // commitment and opens the last chunk, so that the size is authenticated.
 // Errors: ErrTruncated, ErrPart, those of src.
 func OpenReaderAt(src io.ReaderAt, sealed int64, key, context []byte) (*ReaderAt, error) {
+	return readAny(src, sealed, sha512.New, key, context)
+}
+
+func readAny(src io.ReaderAt, sealed int64, hash func() stdhash.Hash, key, context []byte) (*ReaderAt, error) {
 	size, err := PlainSize(sealed)
 	if err != nil {
 		return nil, err
@@ -33,7 +39,7 @@ func OpenReaderAt(src io.ReaderAt, sealed int64, key, context []byte) (*ReaderAt
 	if err := readAt(src, header[:], 0); err != nil {
 		return nil, err
 	}
-	c, err := open(key, context, header[:])
+	c, err := open(hash, key, context, header[:])
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,9 @@ package cobblestone
 
 import (
 	"crypto/rand"
+	"crypto/sha512"
 	"crypto/subtle"
+	stdhash "hash"
 	"io"
 )
 
@@ -31,7 +33,11 @@ func NewWriter(dst io.Writer, key, context []byte) (*Writer, error) {
 // NewWriterSalt is NewWriter with a salt that the caller drew; it must never
 // have been used with this key before, whatever the context.
 func NewWriterSalt(dst io.Writer, key, context []byte, salt [SaltSize]byte) (*Writer, error) {
-	c, commitment, err := derive(key, context, salt[:])
+	return seal(dst, sha512.New, key, context, salt)
+}
+
+func seal(dst io.Writer, hash func() stdhash.Hash, key, context []byte, salt [SaltSize]byte) (*Writer, error) {
+	c, commitment, err := derive(hash, key, context, salt[:])
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +60,7 @@ func NewWriterSalt(dst io.Writer, key, context []byte, salt [SaltSize]byte) (*Wr
 // where the bytes before may have changed. Errors: ErrPart when the header is
 // not that of this key and context.
 func Resume(dst io.Writer, key, context []byte, header [HeaderSize]byte, chunks uint64) (*Writer, error) {
-	c, err := open(key, context, header[:])
+	c, err := open(sha512.New, key, context, header[:])
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +78,8 @@ func newWriter(dst io.Writer, c *chunks) *Writer {
 
 // open derives the chunks of a payload from its header and checks the
 // commitment. Errors: ErrPart.
-func open(key, context, header []byte) (*chunks, error) {
-	c, commitment, err := derive(key, context, header[:SaltSize])
+func open(hash func() stdhash.Hash, key, context, header []byte) (*chunks, error) {
+	c, commitment, err := derive(hash, key, context, header[:SaltSize])
 	if err != nil {
 		return nil, err
 	}
