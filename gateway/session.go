@@ -16,6 +16,12 @@ type Session struct {
 	Idle    int64    `json:"idle" doc:"it ends after so long without a call, ms"`
 }
 
+// SessionCookie is how the name of a session's cookie begins; an underscore and
+// eight hexadecimal digits of this gateway follow, because browsers share
+// cookies between all ports of a host. The cookie is opaque: pass on what a
+// browser sends.
+const SessionCookie = "spine_session"
+
 // HeaderCSRF is the header that carries Session.CSRF.
 const HeaderCSRF = "X-CSRF-Token"
 

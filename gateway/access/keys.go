@@ -1,8 +1,10 @@
-// Package access holds a gateway's API keys: who may call its API, and for
-// what. A key is shown once, when it is made; only a hash of it is kept.
+// Package access says who may call a gateway's API, and for what: API keys for
+// programs, and sessions for browsers. A key is shown once, when it is made;
+// only a hash of it is kept. A session begins with a one-time link that an API
+// key made.
 //
-// Keys are random, so one SHA-256 is enough to keep them; they are no
-// passwords, and there are no users here.
+// Keys and tokens are random, so one SHA-256 is enough to keep them; they are
+// no passwords, and there are no users here.
 package access
 
 import (
@@ -96,8 +98,8 @@ func Open(ctx context.Context, s Store, clock clockwork.Clock) (*Keys, error) {
 	return k, nil
 }
 
-// Check returns the key of a token that is good for scope. Codes key_missing,
-// key_invalid, scope_missing.
+// Check returns the key of a token that is good for scope; an empty scope asks
+// for any key. Codes key_missing, key_invalid, scope_missing.
 func (k *Keys) Check(token string, scope Scope) (*Key, error) {
 	if token == "" {
 		return nil, ErrNoKey
@@ -112,7 +114,7 @@ func (k *Keys) Check(token string, scope Scope) (*Key, error) {
 	if key == nil || subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 {
 		return nil, ErrBadKey
 	}
-	if !key.May(scope) {
+	if scope != "" && !key.May(scope) {
 		return nil, ErrScope.With("scope", scope)
 	}
 	return key, nil
@@ -126,26 +128,13 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope) (*Key, s
 }
 
 func (k *Keys) add(ctx context.Context, token, name string, scopes []Scope) (*Key, error) {
-	invalid := func(message string) error {
-		return problem.New(http.StatusUnprocessableEntity, "key_spec_invalid", message)
-	}
-	scopes = slices.Clone(scopes)
-	slices.Sort(scopes)
-	scopes = slices.Compact(scopes)
-	if len(scopes) == 0 {
-		return nil, invalid("a key needs at least one scope: send, receive or admin")
-	}
-	for _, s := range scopes {
-		if s != Send && s != Receive && s != Admin {
-			return nil, invalid("scopes are send, receive and admin")
-		}
-	}
-	if len(name) > 100 {
-		return nil, invalid("a key's name has at most 100 bytes")
+	scopes, err := cleanSpec(scopes, name)
+	if err != nil {
+		return nil, err
 	}
 	id, hash, ok := parse(token)
 	if !ok {
-		return nil, invalid("that is not an API key")
+		return nil, specInvalid("that is not an API key")
 	}
 	key := &Key{ID: id, Name: name, Scopes: scopes, At: k.clock.Now().UnixMilli(), Hash: hash}
 	k.mu.Lock()
@@ -158,6 +147,46 @@ func (k *Keys) add(ctx context.Context, token, name string, scopes []Scope) (*Ke
 	}
 	k.byID[id] = key
 	return key, nil
+}
+
+// cleanSpec checks scopes and name of a key or link, and returns the scopes
+// sorted and each once.
+func cleanSpec(scopes []Scope, name string) ([]Scope, error) {
+	scopes = slices.Clone(scopes)
+	slices.Sort(scopes)
+	scopes = slices.Compact(scopes)
+	if len(scopes) == 0 {
+		return nil, specInvalid("a key needs at least one scope: send, receive or admin")
+	}
+	for _, s := range scopes {
+		if s != Send && s != Receive && s != Admin {
+			return nil, specInvalid("scopes are send, receive and admin")
+		}
+	}
+	if len(name) > 100 {
+		return nil, specInvalid("a name has at most 100 bytes")
+	}
+	return scopes, nil
+}
+
+func specInvalid(message string) error {
+	return problem.New(http.StatusUnprocessableEntity, "key_spec_invalid", message)
+}
+
+// has reports whether there is a key of this id.
+func (k *Keys) has(id string) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.byID[id] != nil
+}
+
+// Alive returns nil while there is a key of this id, for streams; code
+// key_invalid.
+func (k *Keys) Alive(id string) error {
+	if !k.has(id) {
+		return ErrBadKey
+	}
+	return nil
 }
 
 // List returns all keys, the oldest first.

@@ -43,6 +43,25 @@ func Events(t *testing.T, fresh func(t *testing.T) (open func() events.Store)) {
 		}
 		same(t, got, c.want)
 	}
+	for _, c := range []struct {
+		before     int64
+		kind, code string
+		max        int
+		want       []gateway.Event
+	}{
+		{0, "", "", 10, []gateway.Event{list[2], list[1], list[0]}},
+		{0, "", "", 1, list[2:]},
+		{list[2].N, "", "", 10, []gateway.Event{list[1], list[0]}},
+		{0, gateway.KindRefused, "", 10, []gateway.Event{list[1], list[0]}},
+		{list[2].N, "", "schema", 10, list[1:2]},
+	} {
+		got, err := st.Newest(ctx, c.before, c.kind, c.code, c.max)
+		ok(t, err)
+		same(t, got, c.want)
+	}
+	counts, err := st.Summary(ctx, 5)
+	ok(t, err)
+	same(t, counts, []events.Count{{Kind: gateway.KindDetected, Code: "schema", Count: 1, Last: 6}, {Kind: gateway.KindRefused, Code: "signature", Count: 1, Last: 5}})
 	more := make([]gateway.Event, 4)
 	for i := range more {
 		more[i] = gateway.Event{At: 7, Kind: gateway.KindState, Code: fmt.Sprint("c", i)}

@@ -35,6 +35,18 @@ type Store interface {
 	// List returns up to max events above number after, rising; kind and code
 	// select unless empty.
 	List(ctx context.Context, after int64, kind, code string, max int) ([]gateway.Event, error)
+	// Newest returns up to max events below number before (0: all), falling;
+	// kind and code select unless empty.
+	Newest(ctx context.Context, before int64, kind, code string, max int) ([]gateway.Event, error)
+	// Summary counts the events since a time in ms by kind and code.
+	Summary(ctx context.Context, since int64) ([]Count, error)
+}
+
+// Count is how often events of one kind and code came.
+type Count struct {
+	Kind, Code string
+	Count      int64
+	Last       int64 // the latest, ms since 1970
 }
 
 // Ring takes and gives events. Its methods may be called from many goroutines.
@@ -163,4 +175,23 @@ func (r *Ring) List(ctx context.Context, q Query) ([]gateway.Event, int64, error
 			return nil, q.After, nil
 		}
 	}
+}
+
+// Newest returns events below number before (0: all), the newest first, and
+// the number to go on from, 0 at the end. Of q, Kind, Code and Max count.
+func (r *Ring) Newest(ctx context.Context, before int64, q Query) ([]gateway.Event, int64, error) {
+	if q.Max <= 0 {
+		q.Max = 100
+	}
+	q.Max = min(q.Max, MaxList)
+	list, err := r.store.Newest(ctx, before, q.Kind, q.Code, q.Max)
+	if err != nil || len(list) < q.Max {
+		return list, 0, err
+	}
+	return list, list[len(list)-1].N, nil
+}
+
+// Summary counts the events since a time in ms by kind and code.
+func (r *Ring) Summary(ctx context.Context, since int64) ([]Count, error) {
+	return r.store.Summary(ctx, since)
 }

@@ -93,7 +93,7 @@ func (a *api) describe() {
 		op := &huma.Operation{
 			Method: method, Path: "/api/v1/" + path, OperationID: id, Summary: summary,
 			Description: text + " Needs the scope " + scope + ".",
-			Security:    []map[string][]string{{"bearer": {}}},
+			Security:    []map[string][]string{{"bearer": {}}, {"session": {}}},
 			Parameters:  params, Responses: map[string]*huma.Response{"default": refused},
 		}
 		for code, v := range out {

@@ -43,6 +43,7 @@ func (a *api) channels() {
 		Send    *gateway.Admission `json:"send,omitempty" doc:"who may be sent to"`
 		Receive *gateway.Admission `json:"receive,omitempty" doc:"whose messages are accepted"`
 		Require string             `json:"require,omitempty" enum:"all,any" doc:"who must be reachable before a message goes out"`
+		Lazy    bool               `json:"lazy,omitempty" doc:"messages with a file are handed over once it is described here; its content follows"`
 		Name    string             `json:"name,omitempty" doc:"the name in the path"`
 	}
 	register(a, a.operation(access.Admin, http.MethodPut, "channels/{name}", "put-channel", "Make or replace a channel"),
@@ -54,7 +55,7 @@ func (a *api) channels() {
 				return nil, gateway.ChannelInvalid("name", "path and body name different channels")
 			}
 			c, err := a.Channels.Put(ctx, gateway.Channel{
-				Name: in.Name, Topic: in.Body.Topic, Version: in.Body.Version, Send: in.Body.Send, Receive: in.Body.Receive, Require: in.Body.Require,
+				Name: in.Name, Topic: in.Body.Topic, Version: in.Body.Version, Send: in.Body.Send, Receive: in.Body.Receive, Require: in.Body.Require, Lazy: in.Body.Lazy,
 			})
 			if err != nil {
 				return nil, err
@@ -71,15 +72,17 @@ func (a *api) channels() {
 func (a *api) events() {
 	type eventList struct {
 		Events []gateway.Event `json:"events"`
-		Next   int64           `json:"next" doc:"pass it as after to go on"`
+		Next   int64           `json:"next" doc:"pass it as after to go on; with order desc as before, 0 at the end"`
 	}
 	register(a, a.operation(access.Admin, http.MethodGet, "events", "list-events", "What was refused, detected or repaired"),
 		func(ctx context.Context, in *struct {
-			After int64  `query:"after" minimum:"0" doc:"events above this number"`
-			Wait  string `query:"wait" doc:"how long to wait for the first, up to 30s"`
-			Kind  string `query:"kind" enum:"refused,detected,repaired,sent,state" doc:"only this kind"`
-			Code  string `query:"code" maxLength:"64" doc:"only this code"`
-			Max   int    `query:"max" minimum:"0" maximum:"1000" doc:"at most this many, default 100"`
+			After  int64  `query:"after" minimum:"0" doc:"events above this number"`
+			Wait   string `query:"wait" doc:"how long to wait for the first, up to 30s"`
+			Kind   string `query:"kind" enum:"refused,detected,repaired,sent,state" doc:"only this kind"`
+			Code   string `query:"code" maxLength:"64" doc:"only this code"`
+			Max    int    `query:"max" minimum:"0" maximum:"1000" doc:"at most this many, default 100"`
+			Order  string `query:"order" enum:"asc,desc" doc:"desc: the newest first, with before in place of after and no waiting; default asc"`
+			Before int64  `query:"before" minimum:"0" doc:"with order desc: events below this number; 0: the newest"`
 		}) (*body[eventList], error) {
 			q := events.Query{After: in.After, Kind: in.Kind, Code: in.Code, Max: in.Max}
 			if in.Wait != "" {
@@ -88,7 +91,13 @@ func (a *api) events() {
 					return nil, problem.New(http.StatusUnprocessableEntity, "query_invalid", "wait is a time such as 10s").With("member", "wait")
 				}
 			}
-			l, next, err := a.Events.List(ctx, q)
+			list := a.Events.List
+			if in.Order == "desc" {
+				list = func(ctx context.Context, q events.Query) ([]gateway.Event, int64, error) {
+					return a.Events.Newest(ctx, in.Before, q)
+				}
+			}
+			l, next, err := list(ctx, q)
 			if err != nil {
 				return nil, err
 			}

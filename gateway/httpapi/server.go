@@ -16,6 +16,7 @@ import (
 	"github.com/digital-spine/spine/gateway/access"
 	"github.com/digital-spine/spine/gateway/channels"
 	"github.com/digital-spine/spine/gateway/events"
+	"github.com/digital-spine/spine/gateway/stats"
 	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/problem"
 )
@@ -143,14 +144,27 @@ type Deps struct {
 	Owner    Owner
 	Roles    Roles
 	Ready    func(context.Context) error // nil: always
-	Clock    clockwork.Clock
-	Log      *slog.Logger
-	Version  string
+
+	// What the console shows; nil: that part answers empty, or not_wired.
+	LogOut   gateway.Logbook // of sent messages
+	LogIn    gateway.Logbook // of received messages
+	Meter    *stats.Meter    // rates, latencies, live views
+	Members  Members         // who is on a channel, and why
+	Contacts Contacts        // names that people gave to DIDs
+	Papers   Papers          // what of this gateway's own expires
+
+	Clock   clockwork.Clock
+	Log     *slog.Logger
+	Version string
 }
 
 type api struct {
 	Deps
 	*httpkit.Server
+	sessions *access.Sessions
+	cookie   string
+	live     *readers
+	recent   recent
 }
 
 // New makes the server; it listens and serves when its methods are called.
@@ -166,9 +180,14 @@ func New(d Deps) *httpkit.Server {
 	}
 	s := httpkit.New(httpkit.Options{
 		Title: "Digital Spine client gateway", Version: d.Version, Log: d.Log, MaxBody: MaxMessage, Ready: d.Ready,
-		Description: "What a participant's systems talk to. Every call needs an API key as bearer; keys have the scopes send, receive and admin.",
+		Description: "What a participant's systems talk to. Every call needs an API key as bearer, or a session's cookie; both have the scopes send, receive and admin.",
 	})
-	a := &api{Deps: d, Server: s}
+	s.API.OpenAPI().Components.SecuritySchemes["session"] = &huma.SecurityScheme{Type: "apiKey", In: "cookie", Name: gateway.SessionCookie,
+		Description: "Set by open-session; its name goes on with an underscore and eight digits of the gateway. Methods other than GET and HEAD need X-CSRF-Token as well."}
+	a := &api{Deps: d, Server: s, sessions: access.NewSessions(d.Keys, d.Clock), live: newReaders(), cookie: gateway.SessionCookie}
+	if d.Identity != nil {
+		a.cookie = cookieName(d.Identity.About(context.Background()))
+	}
 	a.messages()
 	a.channels()
 	a.events()
@@ -176,15 +195,22 @@ func New(d Deps) *httpkit.Server {
 	a.identity()
 	a.owner()
 	a.roles()
+	a.sessionPaths()
+	a.logPaths()
+	a.overviewPaths()
+	a.livePaths()
+	a.memberPaths()
+	a.codePaths()
+	a.contactPaths()
 	return s
 }
 
-// guard runs a handler for callers whose key is good for scope.
+// guard runs a handler for callers whose key or session is good for scope.
 func (a *api) guard(scope access.Scope, h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		_, err := a.Keys.Check(httpkit.Bearer(r), scope)
+		c, err := a.admit(r, scope)
 		if err == nil {
-			err = h(w, r)
+			err = h(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 		}
 		if err != nil {
 			a.refuse(w, r, err)
@@ -201,21 +227,30 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	httpkit.WriteProblem(w, r, err)
 }
 
-// operation describes a call for huma: its key's scope and its problems.
+// public describes a call for huma that asks nobody for a key.
+func (a *api) public(method, path, id, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1/" + path, Summary: summary, Security: []map[string][]string{}}
+}
+
+// operation describes a call for huma: the scope that its caller needs (empty:
+// any key or session will do) and its problems.
 func (a *api) operation(scope access.Scope, method, path, id, summary string) huma.Operation {
-	return huma.Operation{
-		OperationID: id, Method: method, Path: "/api/v1/" + path, Summary: summary,
-		Description: "Needs the scope " + string(scope) + ".",
-		Security:    []map[string][]string{{"bearer": {}}},
-		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
-			if _, err := a.Keys.Check(httpkit.BearerOf(ctx.Header("Authorization")), scope); err != nil {
-				r, w := humachi.Unwrap(ctx)
-				httpkit.WriteProblem(w, r, err)
-				return
-			}
-			next(ctx)
-		}},
+	op := a.public(method, path, id, summary)
+	op.Description = "Needs the scope " + string(scope) + "."
+	if scope == "" {
+		op.Description = "Any API key or session will do."
 	}
+	op.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humachi.Unwrap(ctx)
+		c, err := a.admit(r, scope)
+		if err != nil {
+			httpkit.WriteProblem(w, r, err)
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, c))
+	}}
+	return op
 }
 
 // register adds a described operation whose errors are explained.

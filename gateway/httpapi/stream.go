@@ -12,7 +12,6 @@ import (
 
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/access"
-	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/schema"
 )
@@ -31,7 +30,7 @@ const (
 // {"ack":[…]} or {"send":{…},"ref":"…"} and is answered {"acked":n},
 // {"sent":{…},"ref":"…"} or {"problem":{…},"ref":"…"}.
 func (a *api) serveStream(w http.ResponseWriter, r *http.Request) {
-	key, err := a.Keys.Check(httpkit.Bearer(r), access.Receive)
+	who, err := a.admit(r, access.Receive)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -57,7 +56,7 @@ func (a *api) serveStream(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	s := &stream{
-		api: a, conn: conn, may: key.May(access.Send), window: window, auto: c.AutoAck,
+		api: a, conn: conn, may: who.may(access.Send), alive: who.alive, window: window, auto: c.AutoAck,
 		room: make(chan struct{}, 1), sending: make(chan struct{}, maxSending), open: make(map[string]struct{}),
 	}
 	var wg sync.WaitGroup
@@ -76,7 +75,8 @@ func (a *api) serveStream(w http.ResponseWriter, r *http.Request) {
 type stream struct {
 	api     *api
 	conn    *websocket.Conn
-	may     bool // send
+	may     bool         // send
+	alive   func() error // nil while its key or session lasts
 	window  int
 	auto    bool
 	room    chan struct{} // a token when acknowledgements made room
@@ -134,7 +134,8 @@ func (s *stream) write(ctx context.Context, b []byte) error {
 	return s.conn.Write(ctx, websocket.MessageText, b)
 }
 
-// ping finds clients that went away without a word.
+// ping finds clients that went away without a word, and ends the stream of a
+// key or session that is no more.
 func (s *stream) ping(ctx context.Context) error {
 	tick := s.api.Clock.NewTicker(streamPing)
 	defer tick.Stop()
@@ -143,6 +144,9 @@ func (s *stream) ping(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.Chan():
+			if err := s.alive(); err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeout(ctx, streamWrite)
 			err := s.conn.Ping(ctx)
 			cancel()

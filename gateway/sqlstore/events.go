@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/events"
@@ -40,8 +41,39 @@ func (s *eventStore) Append(ctx context.Context, list []gateway.Event, keep int6
 
 // List implements events.Store.
 func (s *eventStore) List(ctx context.Context, after int64, kind, code string, max int) ([]gateway.Event, error) {
-	rows, err := s.db.Query(ctx, `SELECT n, rest FROM gateway_event WHERE n > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR code = $3) ORDER BY n LIMIT $4`,
+	return s.read(ctx, `SELECT n, rest FROM gateway_event WHERE n > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR code = $3) ORDER BY n LIMIT $4`,
 		after, kind, code, max)
+}
+
+// Newest implements events.Store.
+func (s *eventStore) Newest(ctx context.Context, before int64, kind, code string, max int) ([]gateway.Event, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	return s.read(ctx, `SELECT n, rest FROM gateway_event WHERE n < $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR code = $3) ORDER BY n DESC LIMIT $4`,
+		before, kind, code, max)
+}
+
+// Summary implements events.Store.
+func (s *eventStore) Summary(ctx context.Context, since int64) ([]events.Count, error) {
+	rows, err := s.db.Query(ctx, `SELECT kind, code, COUNT(*), MAX(at) FROM gateway_event WHERE at >= $1 GROUP BY kind, code ORDER BY kind, code`, since)
+	if err != nil {
+		return nil, fmt.Errorf("count events: %w", err)
+	}
+	defer rows.Close()
+	var out []events.Count
+	for rows.Next() {
+		var c events.Count
+		if err := rows.Scan(&c.Kind, &c.Code, &c.Count, &c.Last); err != nil {
+			return nil, fmt.Errorf("count events: %w", err)
+		}
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+func (s *eventStore) read(ctx context.Context, query string, args ...any) ([]gateway.Event, error) {
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}

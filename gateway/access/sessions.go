@@ -1,0 +1,234 @@
+package access
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// How long links and sessions last, and how many there may be.
+const (
+	LinkFor     = 10 * time.Minute // a link that nobody followed
+	IdleFor     = 30 * time.Minute // a session without a call
+	SessionFor  = 12 * time.Hour   // a session at most
+	MaxSessions = 1000
+	MaxLinks    = 1000
+)
+
+// Prefixes make secrets easy to find by secret scanners.
+const (
+	linkPrefix    = "spl_"
+	sessionPrefix = "sps_"
+)
+
+// Errors of sessions.
+var (
+	// ErrSession says that a link's token or a session is not good, without
+	// saying why: used, expired or never made.
+	ErrSession = problem.New(http.StatusUnauthorized, "session_invalid", "the session or link is not valid any more").
+			WithHint("make a new link with POST /api/v1/sessions/links or spine link; a link works once, within ten minutes")
+	// ErrCSRF refuses what a browser may have been made to send by another
+	// site.
+	ErrCSRF = problem.New(http.StatusForbidden, "csrf", "the request does not come from this gateway's own pages").
+		WithHint("send the session's csrf as X-CSRF-Token, from a page of the same origin")
+	errSessionsFull = problem.New(http.StatusTooManyRequests, "sessions_full", "there are as many sessions or links as there may be").
+			WithHint("try again when some have expired")
+)
+
+// Session is a signed-in browser. It is kept in memory only: a restart of the
+// gateway signs everybody out.
+type Session struct {
+	Name   string    // whom its link was made for
+	Scopes []Scope   // what it may be used for
+	Key    string    // id of the API key that its link was made with; it ends with it
+	Ends   time.Time // the latest end
+
+	used time.Time // the last call
+}
+
+// May reports whether the session is good for a scope.
+func (s *Session) May(scope Scope) bool {
+	return slices.Contains(s.Scopes, scope) || slices.Contains(s.Scopes, Admin)
+}
+
+// Sessions are the signed-in browsers of a gateway, and the one-time links that
+// sign one in. Its methods may be called from many goroutines.
+//
+// Tokens are 256 random bits. Only their hashes are kept, so that what is found
+// in a memory image opens nothing, and so that a look-up takes no time that
+// depends on them.
+type Sessions struct {
+	keys  *Keys
+	clock clockwork.Clock
+
+	mu       sync.Mutex
+	links    map[[32]byte]*Session // Ends is the end of the link
+	sessions map[[32]byte]*Session
+}
+
+// NewSessions returns an empty set of sessions of those who hold keys.
+func NewSessions(keys *Keys, clock clockwork.Clock) *Sessions {
+	return &Sessions{keys: keys, clock: clock, links: make(map[[32]byte]*Session), sessions: make(map[[32]byte]*Session)}
+}
+
+// Link makes a one-time token for a session with the given scopes (empty: all),
+// on behalf of the API key with the id key. It returns when the token ends.
+// Codes key_spec_invalid, sessions_full.
+func (s *Sessions) Link(key string, scopes []Scope, name string) (token string, ends time.Time, err error) {
+	if len(scopes) == 0 {
+		scopes = []Scope{Admin, Receive, Send}
+	}
+	if scopes, err = cleanSpec(scopes, name); err != nil {
+		return "", time.Time{}, err
+	}
+	now := s.clock.Now()
+	l := &Session{Name: name, Scopes: scopes, Key: key, Ends: now.Add(LinkFor)}
+	token = secret(linkPrefix)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.links) >= MaxLinks {
+		sweep(s.links, s.ended)
+		if len(s.links) >= MaxLinks {
+			return "", time.Time{}, errSessionsFull
+		}
+	}
+	s.links[sha256.Sum256([]byte(token))] = l
+	return token, l.Ends, nil
+}
+
+// Open exchanges a link's token, which is good once, for a session and its
+// secret. Codes session_invalid, sessions_full.
+func (s *Sessions) Open(token string) (secretOf string, _ *Session, err error) {
+	id, ok := idOf(token, linkPrefix)
+	if !ok {
+		return "", nil, ErrSession
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.links[id]
+	delete(s.links, id) // also an expired one
+	if l == nil || s.ended(l) {
+		return "", nil, ErrSession
+	}
+	if len(s.sessions) >= MaxSessions {
+		sweep(s.sessions, s.ended)
+		if len(s.sessions) >= MaxSessions {
+			s.links[id] = l // it was not used
+			return "", nil, errSessionsFull
+		}
+	}
+	now := s.clock.Now()
+	// A fresh secret: nobody can have fixed it before.
+	secretOf = secret(sessionPrefix)
+	made := &Session{Name: l.Name, Scopes: l.Scopes, Key: l.Key, Ends: now.Add(SessionFor), used: now}
+	s.sessions[sha256.Sum256([]byte(secretOf))] = made
+	return secretOf, made.copy(), nil
+}
+
+// Check returns the session of a secret that is good for scope, and counts as
+// its use; an empty scope asks for any session. Codes session_invalid,
+// scope_missing.
+func (s *Sessions) Check(secretOf string, scope Scope) (*Session, error) {
+	found, err := s.look(secretOf, true)
+	if err != nil {
+		return nil, err
+	}
+	if scope != "" && !found.May(scope) {
+		return nil, ErrScope.With("scope", scope)
+	}
+	return found, nil
+}
+
+// Alive returns nil while a session lasts, for streams: it does not count as
+// use. Code session_invalid.
+func (s *Sessions) Alive(secretOf string) error {
+	_, err := s.look(secretOf, false)
+	return err
+}
+
+// End ends a session at once.
+func (s *Sessions) End(secretOf string) {
+	if id, ok := idOf(secretOf, sessionPrefix); ok {
+		s.mu.Lock()
+		delete(s.sessions, id)
+		s.mu.Unlock()
+	}
+}
+
+func (s *Sessions) look(secretOf string, use bool) (*Session, error) {
+	id, ok := idOf(secretOf, sessionPrefix)
+	if !ok {
+		return nil, ErrSession
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.sessions[id]
+	if found == nil {
+		return nil, ErrSession
+	}
+	if s.ended(found) {
+		delete(s.sessions, id)
+		return nil, ErrSession
+	}
+	if use {
+		found.used = s.clock.Now()
+	}
+	return found.copy(), nil
+}
+
+// ended reports whether a link or session is over, or the key it came from is
+// gone.
+func (s *Sessions) ended(x *Session) bool {
+	now := s.clock.Now()
+	idle := !x.used.IsZero() && !now.Before(x.used.Add(IdleFor))
+	return idle || !now.Before(x.Ends) || !s.keys.has(x.Key)
+}
+
+func (s *Session) copy() *Session {
+	c := *s
+	return &c
+}
+
+// CSRF returns what a page of the session shows with unsafe methods. It follows
+// from the session's secret but not the other way round, so that it may stand
+// in a page.
+func CSRF(secretOf string) string {
+	sum := sha256.Sum256([]byte("digital spine csrf\x00" + secretOf))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// CheckCSRF reports whether shown is the CSRF token of a session's secret.
+func CheckCSRF(secretOf, shown string) bool {
+	return subtle.ConstantTimeCompare([]byte(CSRF(secretOf)), []byte(shown)) == 1
+}
+
+func sweep(m map[[32]byte]*Session, ended func(*Session) bool) {
+	for id, x := range m {
+		if ended(x) {
+			delete(m, id)
+		}
+	}
+}
+
+func secret(prefix string) string {
+	var b [32]byte
+	rand.Read(b[:])
+	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func idOf(token, prefix string) (id [32]byte, ok bool) {
+	if len(token) != len(prefix)+43 || !strings.HasPrefix(token, prefix) {
+		return id, false
+	}
+	return sha256.Sum256([]byte(token)), true
+}
