@@ -14,6 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/evm/contract"
 )
 
@@ -25,7 +26,7 @@ const (
 	DefaultCap         = 1_000_000
 	DefaultFileMax     = 10_000_000_000
 	MinWire, MaxWire   = 65_536, 1_000_000
-	MaxFileMax         = 8192 << 30 // 8,192 parts of 1 GiB
+	MaxFileMax         = envelope.MaxObject
 )
 
 // Contracts are the addresses of the four contracts a network lives on.
