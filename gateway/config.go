@@ -18,6 +18,8 @@ type Config struct {
 	DID        string        `yaml:"did" doc:"DID of this participant; empty means the did:ethr of the keyring's own key"`
 	Instance   uint64        `yaml:"instance" default:"0" doc:"number of this instance, 0 to 7, of several gateways of one DID"`
 	OutboxMax  int64         `yaml:"outbox_max" default:"1000000" doc:"messages that may wait in the outbox"`
+	FilesQuota int64         `yaml:"files_quota" default:"0" doc:"bytes that files may take here; 0 means no limit but the disk's"`
+	FilesKeep  time.Duration `yaml:"files_keep" default:"720h" doc:"how long files stay here"`
 	Poll       time.Duration `yaml:"poll" default:"250ms" doc:"how often the chain's head is asked for"`
 }
 
@@ -32,6 +34,8 @@ func (c *Config) Validate() error {
 		return errors.New("network is missing")
 	case c.RPC == "":
 		return errors.New("rpc is missing")
+	case c.FilesQuota < 0 || c.FilesKeep < 0:
+		return errors.New("files_quota or files_keep is negative")
 	case c.Instance > 7:
 		return errors.New("instance is not within 0 to 7")
 	}
