@@ -346,22 +346,25 @@ func (b *Broker) removeUnclaimed(ctx context.Context, h blob.Hash) (bool, error)
 	return true, b.Blobs.Delete(ctx, h)
 }
 
-// SweepBlobs looks at up to max stored blobs, going on where it ended the last
+// SweepBlobs looks at up to max (at least 1) stored blobs, going on where it ended the last
 // time, and removes those that nobody claims and that are older than an hour:
 // what a crash left between storing and claiming.
 func (b *Broker) SweepBlobs(ctx context.Context, max int) (removed int, err error) {
 	if b.Blobs == nil {
 		return 0, nil
 	}
-	all, err := b.Blobs.List(ctx, b.transfers.swept, max)
+	b.transfers.mu.Lock()
+	after := b.transfers.swept
+	b.transfers.mu.Unlock()
+	all, err := b.Blobs.List(ctx, after, max)
 	if err != nil {
 		return 0, fmt.Errorf("list blobs: %w", err)
 	}
-	if len(all) < max {
-		b.transfers.swept = blob.Hash{}
-	} else {
-		b.transfers.swept = all[len(all)-1].Hash
+	b.transfers.mu.Lock()
+	if b.transfers.swept = (blob.Hash{}); len(all) == max {
+		b.transfers.swept = all[max-1].Hash
 	}
+	b.transfers.mu.Unlock()
 	hashes := make([]blob.Hash, 0, len(all))
 	for _, i := range all {
 		if b.now()-i.Modified.UnixMilli() > orphanAge {

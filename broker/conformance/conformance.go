@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) broker.Store) {
 	for name, test := range map[string]func(*testing.T, broker.Store){
 		"mailboxes": mailboxes, "objects": objects, "quota": quota, "instances": instances,
 		"records": records, "floors": floors, "expiry": expiry, "bans": bans,
+		"claims": claims, "claims together": claimsTogether,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

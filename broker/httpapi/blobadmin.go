@@ -23,12 +23,12 @@ func (a *api) operatorBlobs(api huma.API) {
 		After string `query:"after" maxLength:"64" doc:"hash to continue after"`
 		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
-	type list struct {
+	type blobPage struct {
 		Blobs []blobBody `json:"blobs"`
 		Next  string     `json:"next,omitempty" doc:"value of after for the next page"`
 	}
 	huma.Register(api, adminOp("admin-blobs", http.MethodGet, "blobs", "List stored blobs"),
-		func(ctx context.Context, i *listIn) (*body[list], error) {
+		func(ctx context.Context, i *listIn) (*body[blobPage], error) {
 			if err := a.operatorKey(i.Auth); err != nil {
 				return nil, err
 			}
@@ -43,14 +43,14 @@ func (a *api) operatorBlobs(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			out := list{Blobs: []blobBody{}}
+			out := blobPage{Blobs: []blobBody{}}
 			for _, b := range all {
 				out.Blobs = append(out.Blobs, blobBody{Hash: blob.FormatHash(b.Hash), Size: b.Size, Stored: b.Modified.UnixMilli()})
 			}
 			if len(all) == i.Limit {
 				out.Next = out.Blobs[len(all)-1].Hash
 			}
-			return &body[list]{out}, nil
+			return &body[blobPage]{out}, nil
 		})
 
 	type deleteIn struct {

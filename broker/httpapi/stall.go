@@ -15,8 +15,8 @@ const stallAfter = time.Minute
 // sendChunk is how many bytes of a download make progress, at least.
 const sendChunk = 256 << 10
 
-// stallReader reads a request's body and ends it when no byte comes for
-// stallAfter.
+// stallReader reads a request's body and ends it when a read waits for
+// stallAfter without a byte. What is done between two reads does not count.
 type stallReader struct {
 	r     io.Reader
 	timer clockwork.Timer
@@ -26,15 +26,14 @@ type stallReader struct {
 func readWithin(c clockwork.Clock, w http.ResponseWriter, r io.Reader) (_ io.Reader, stop func()) {
 	rc := http.NewResponseController(w)
 	t := c.AfterFunc(stallAfter, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
+	t.Stop()
 	return &stallReader{r, t}, func() { t.Stop() }
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if n > 0 {
-		s.timer.Reset(stallAfter)
-	}
-	return n, err
+	s.timer.Reset(stallAfter)
+	defer s.timer.Stop()
+	return s.r.Read(p)
 }
 
 // stallWriter writes an answer and cuts it when a chunk is not taken within
@@ -47,13 +46,14 @@ type stallWriter struct {
 func writeWithin(c clockwork.Clock, w http.ResponseWriter) (_ *stallWriter, stop func()) {
 	rc := http.NewResponseController(w)
 	t := c.AfterFunc(stallAfter, func() { _ = rc.SetWriteDeadline(time.Unix(1, 0)) })
+	t.Stop()
 	return &stallWriter{w, t}, func() { t.Stop() }
 }
 
 func (s *stallWriter) Write(p []byte) (int, error) {
-	n, err := s.ResponseWriter.Write(p)
 	s.timer.Reset(stallAfter)
-	return n, err
+	defer s.timer.Stop()
+	return s.ResponseWriter.Write(p)
 }
 
 // ReadFrom sends src in chunks, each by the connection's fast way: from a file
@@ -63,10 +63,11 @@ func (s *stallWriter) ReadFrom(src io.Reader) (total int64, err error) {
 	if !limited {
 		whole = &io.LimitedReader{R: src, N: 1<<63 - 1}
 	}
+	defer s.timer.Stop()
 	for whole.N > 0 {
+		s.timer.Reset(stallAfter)
 		chunk := min(whole.N, sendChunk)
 		n, err := io.Copy(s.ResponseWriter, &io.LimitedReader{R: whole.R, N: chunk})
-		s.timer.Reset(stallAfter)
 		total, whole.N = total+n, whole.N-n
 		if err != nil || n < chunk {
 			return total, err

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -111,12 +113,12 @@ func (c *Client) PutBlob(ctx context.Context, hash [32]byte, size, until int64, 
 	req.Header.Set("Content-Type", "application/octet-stream")
 	req.Header.Set("Expect", "100-continue") // what is there already, or refused, is not sent
 	resp, err := c.transfer(w, req)
-	if src.err != nil {
+	if own := src.failed(); own != nil {
 		// The own side failed; what the server made of it does not matter.
 		if err == nil {
 			resp.Body.Close()
 		}
-		return fmt.Errorf("broker: put blob: read: %w", src.err)
+		return fmt.Errorf("broker: put blob: read: %w", own)
 	}
 	if err != nil {
 		return fmt.Errorf("broker: put blob: %w", err)
@@ -129,19 +131,26 @@ func (c *Client) PutBlob(ctx context.Context, hash [32]byte, size, until int64, 
 	return nil
 }
 
-// source is an upload's body: opened when the first byte is wanted.
+// source is an upload's body: opened when the first byte is wanted. The HTTP
+// client may still read it when the answer is there, hence the lock.
 type source struct {
 	open  func() (io.ReadCloser, error)
 	watch *watch
+	mu    sync.Mutex
 	r     io.ReadCloser
 	err   error
+	ended bool
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	if s.err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return 0, fs.ErrClosed
+	case s.err != nil:
 		return 0, s.err
-	}
-	if s.r == nil {
+	case s.r == nil:
 		if s.r, s.err = s.open(); s.err != nil {
 			return 0, s.err
 		}
@@ -158,10 +167,21 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// failed is the error of the source itself.
+func (s *source) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
 func (s *source) Close() error {
-	if s.r == nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.r == nil {
+		s.ended = true
 		return nil
 	}
+	s.ended = true
 	return s.r.Close()
 }
 
