@@ -83,7 +83,7 @@ func New(c Config) *Fleet {
 	c.Devices = max(c.Devices, 1)
 	f := &Fleet{cfg: c, now: c.Start.UTC()}
 	f.w = weather{seed: c.Seed, lat: c.Latitude, lon: c.Longitude}
-	f.sites = make([]site, f.Site(c.Devices-1)+1)
+	f.sites = make([]site, Sites(c.Devices))
 	for n := range c.Devices {
 		f.sites[f.Site(n)].has[f.Kind(n)] = true
 	}
@@ -104,7 +104,12 @@ func (f *Fleet) Devices() int { return f.cfg.Devices }
 func (f *Fleet) Sites() int { return len(f.sites) }
 
 // Site returns the connection point of device n, 0 to Devices-1.
-func (f *Fleet) Site(n int) int { return n/len(block)*4 + block[n%len(block)].site }
+func (f *Fleet) Site(n int) int { return siteOf(n) }
+
+func siteOf(n int) int { return n/len(block)*4 + block[n%len(block)].site }
+
+// Sites returns how many connection points a fleet of so many devices has.
+func Sites(devices int) int { return siteOf(max(devices, 1)-1) + 1 }
 
 // Kind returns what device n is.
 func (f *Fleet) Kind(n int) Kind { return block[n%len(block)].kind }

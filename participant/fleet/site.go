@@ -23,10 +23,10 @@ type site struct {
 	early    bool       // the car charges as soon as it is home
 
 	// Where it stands.
-	away   bool
-	plan   []Limit // envelopes received, oldest first
-	bound  bool    // it ever had one
-	sum    sums    // of the last Step
+	away  bool
+	plan  []Limit // envelopes received, oldest first
+	bound bool    // it ever had one
+	sum   sums    // of the last Step
 }
 
 // tank holds energy.

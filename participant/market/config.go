@@ -77,7 +77,11 @@ func (p *Participant) Trade(ctx context.Context, cfg Config) error {
 }
 
 // RoundStart is the simulated time at which a round's interval starts: rounds
-// begin at sunrise of a fixed day.
+// begin in the morning of a summer's day in Victoria, where soon more is fed in
+// than the network can bear.
 func RoundStart(n int) time.Time {
-	return time.Date(2026, 6, 1, 6, 0, 0, 0, time.UTC).Add(time.Duration(n) * Interval)
+	return time.Date(2026, 1, 14, 23, 0, 0, 0, time.UTC).Add(time.Duration(n) * Interval)
 }
+
+// sunTime is how much later it is by the sun, there.
+const sunTime = 10 * time.Hour

@@ -6,7 +6,8 @@
 //   - the aggregator reports the telemetry of each device of its fleet to the
 //     network operator and the market operator, and bids when it got its
 //     operating envelopes;
-//   - the network operator sends the aggregator operating envelopes;
+//   - the network operator sends the aggregator operating envelopes, which its
+//     fleet obeys, and the market operator a model of its network, as a file;
 //   - the market operator answers each bid with a dispatch.
 //
 // It is a sample of what customers write: it talks to gateways over HTTP and
@@ -15,11 +16,13 @@
 package market
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
 
 	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/schema"
 )
 
 // The market's names under the network's root.
@@ -48,7 +51,13 @@ var Roles = map[string]string{
 }
 
 // Topics are the market's topics; each has a channel of the same name.
-var Topics = []string{"hello", "telemetry", "envelope", "bid", "dispatch"}
+var Topics = []string{"hello", "telemetry", "envelope", "bid", "dispatch", "network", "files"}
+
+// kinds are the kinds of the topics' schemas, where they are not JSON.
+var kinds = map[string]string{"network": schema.KindCSV, "files": schema.KindBinary}
+
+// Kind returns the kind of a topic's schema.
+func Kind(topic string) string { return cmp.Or(kinds[topic], schema.KindJSON) }
 
 // Version of the topics.
 const Version = "1.0.0"
@@ -56,7 +65,8 @@ const Version = "1.0.0"
 //go:embed schemas/*.json
 var schemas embed.FS
 
-// Schema returns the JSON Schema of a topic.
+// Schema returns the schema of a topic: a JSON Schema, or what its Kind has in
+// its place.
 func Schema(topic string) (json.RawMessage, error) {
 	b, err := schemas.ReadFile("schemas/" + topic + ".json")
 	if err != nil {
@@ -77,6 +87,10 @@ var flows = map[string]struct{ from, to []string }{
 	// The network operator may listen to dispatches, though the market operator
 	// sends them to the bidder alone.
 	"dispatch": {[]string{RoleMarketOperator}, []string{RoleAggregator, RoleNetworkOperator}},
+	// The model of the network, as a table.
+	"network": {[]string{RoleNetworkOperator}, []string{RoleMarketOperator}},
+	// Any file, from anybody to anybody.
+	"files": {[]string{RoleMarketOperator, RoleNetworkOperator, RoleAggregator}, []string{RoleMarketOperator, RoleNetworkOperator, RoleAggregator}},
 }
 
 // Channels returns the channels that a party's gateway needs.

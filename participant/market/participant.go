@@ -2,7 +2,6 @@ package market
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/participant/fleet"
 )
 
 // Participant is one party's own system. It takes what arrives, answers what
@@ -21,11 +21,12 @@ type Participant struct {
 	Gateway *client.Client
 	Ledger  *Ledger
 	Log     *slog.Logger
-	Fleet   Fleet // of the aggregator
+	Fleet   Fleet // of the aggregator; the network operator knows its connection points
 
 	envelopes  atomic.Int64
 	bids       atomic.Int64
 	dispatched atomic.Int64 // answers to own bids
+	sim        simulation   // of the aggregator
 }
 
 // Stats say how the market goes for a participant.
@@ -34,6 +35,14 @@ type Stats struct{ Envelopes, Bids, Dispatched int64 }
 // Stats returns the counts since the start.
 func (p *Participant) Stats() Stats {
 	return Stats{p.envelopes.Load(), p.bids.Load(), p.dispatched.Load()}
+}
+
+// FleetTotals returns what the aggregator's fleet did in its last interval:
+// nothing before the first.
+func (p *Participant) FleetTotals() fleet.Totals {
+	p.sim.mu.Lock()
+	defer p.sim.mu.Unlock()
+	return p.sim.totals
 }
 
 // receives tells which channels a party listens on.
@@ -46,12 +55,12 @@ func receives(party string) (names []string) {
 	return names
 }
 
-// Run listens on every channel but hello, which is left to whoever tries the
-// spine out, until ctx ends. What was not acknowledged comes again.
+// Run listens on every channel but hello and files, which are left to whoever
+// tries the spine out, until ctx ends. What was not acknowledged comes again.
 func (p *Participant) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, ch := range receives(p.Party) {
-		if ch == "hello" {
+		if ch == "hello" || ch == "files" {
 			continue
 		}
 		// Both ways of receiving are shown: the aggregator's messages come over
@@ -159,19 +168,16 @@ func verified(m *gateway.Message) bool {
 func (p *Participant) answer(ctx context.Context, m *gateway.Message) error {
 	switch m.Channel {
 	case "envelope":
+		if err := p.sim.take(m.Body); err != nil {
+			return fmt.Errorf("envelope %s: %w", m.ID, err)
+		}
 		p.envelopes.Add(1)
 	case "dispatch":
 		p.dispatched.Add(1)
 	case "bid":
-		var b struct {
-			Bid string `json:"bid"`
-		}
-		if err := json.Unmarshal(m.Body, &b); err != nil {
-			return fmt.Errorf("bid %s: %w", m.ID, err)
-		}
-		body, err := dispatch(b.Bid)
+		body, err := dispatch(m.Body)
 		if err != nil {
-			return err
+			return fmt.Errorf("bid %s: %w", m.ID, err)
 		}
 		// The key makes a bid that comes again be answered once.
 		if err := p.Send(ctx, gateway.Draft{Channel: "dispatch", To: []string{m.From}, Body: body, Re: m.ID, Corr: m.Corr,

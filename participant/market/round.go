@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/participant/fleet"
 )
 
 // Sizes of a round.
@@ -20,7 +21,13 @@ const (
 func (p *Participant) Round(ctx context.Context, name string, n int, start time.Time) error {
 	switch p.Party {
 	case Aggregator:
-		if err := p.telemetry(ctx, name, start); err != nil {
+		if p.sim.fleet == nil {
+			p.sim.file = stateFile(p.Ledger)
+		}
+		if err := p.sim.advance(p.Fleet, start); err != nil {
+			return err
+		}
+		if err := p.telemetry(ctx, name); err != nil {
 			return fmt.Errorf("telemetry: %w", err)
 		}
 		if err := p.bid(ctx, name, start); err != nil {
@@ -28,8 +35,9 @@ func (p *Participant) Round(ctx context.Context, name string, n int, start time.
 		}
 	case NetworkOperator:
 		drafts := make([]gateway.Draft, EnvelopesPerRound)
+		sites := fleet.Sites(p.Fleet.Size)
 		for i := range drafts {
-			body, err := operatingEnvelope(n, i, start)
+			body, err := operatingEnvelope(n, i, pointsOf(i, sites), start)
 			if err != nil {
 				return err
 			}
@@ -42,15 +50,12 @@ func (p *Participant) Round(ctx context.Context, name string, n int, start time.
 	return nil
 }
 
-func (p *Participant) telemetry(ctx context.Context, name string, start time.Time) error {
+// telemetry reports what every device measured.
+func (p *Participant) telemetry(ctx context.Context, name string) error {
 	for from := 0; from < p.Fleet.Size; from += batch {
 		drafts := make([]gateway.Draft, 0, batch)
 		for i := from; i < min(from+batch, p.Fleet.Size); i++ {
-			body, err := p.Fleet.Reading(i, start)
-			if err != nil {
-				return err
-			}
-			drafts = append(drafts, gateway.Draft{Channel: "telemetry", Body: body, IdempotencyKey: fmt.Sprintf("%s-telemetry-%d", name, i)})
+			drafts = append(drafts, gateway.Draft{Channel: "telemetry", Body: Telemetry(nil, p.sim.fleet.Reading(i)), IdempotencyKey: fmt.Sprintf("%s-telemetry-%d", name, i)})
 		}
 		if err := p.Send(ctx, drafts...); err != nil {
 			return err
@@ -61,9 +66,12 @@ func (p *Participant) telemetry(ctx context.Context, name string, start time.Tim
 
 func (p *Participant) bid(ctx context.Context, name string, start time.Time) error {
 	drafts := make([]gateway.Draft, BidsPerRound)
+	// Each bid offers its share of what batteries, vehicles and panels do now.
+	t := p.FleetTotals()
+	steps := offers((max(0, t.Battery) + t.Charger + 0.1*t.Possible) / BidsPerRound)
 	for i := range drafts {
 		id := fmt.Sprintf("bid-%s-%d", name, i)
-		body, err := bid(id, start)
+		body, err := bid(id, start, steps)
 		if err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func topics(ctx context.Context, operator *client.Client) error {
 		if err != nil {
 			return err
 		}
-		if err := operator.PutTopic(ctx, TopicName(t), client.Topic{Version: Version, Schema: schema}); err != nil {
+		if err := operator.PutTopic(ctx, TopicName(t), client.Topic{Version: Version, Kind: Kind(t), Schema: schema}); err != nil {
 			return fmt.Errorf("topic %s: %w", t, err)
 		}
 	}
