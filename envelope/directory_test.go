@@ -81,7 +81,7 @@ func TestTopic(t *testing.T) {
 		"open":           {func(b *TopicBody) { b.Open = true }, BadTopic},
 		"retention":      {func(b *TopicBody) { b.Retention = 1 }, BadTopic},
 		"order":          {func(b *TopicBody) { b.Order = 2 }, BadTopic},
-		"kind":           {func(b *TopicBody) { b.Kind = "csv" }, BadTopic},
+		"kind":           {func(b *TopicBody) { b.Kind = "xsd" }, BadTopic},
 		"not yet":        {func(b *TopicBody) { b.NotBefore = t0 + 1001 }, BadTopic},
 		"withdrawn":      {func(b *TopicBody) { b.NotAfter = t0 + 999 }, BadTopic},
 		"over 400 days":  {func(b *TopicBody) { b.NotAfter = b.NotBefore + TopicLife + 1 }, BadTopic},

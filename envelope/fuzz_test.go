@@ -42,6 +42,9 @@ func FuzzParseCore(f *testing.F)        { fuzz(f, "core", ParseCore) }
 func FuzzParseGrant(f *testing.F)       { fuzz(f, "grant", ParseGrant) }
 func FuzzParseBoxText(f *testing.F)     { fuzz(f, "boxtext", ParseBoxText) }
 func FuzzParseEnvelope(f *testing.F)    { fuzz(f, "envelope", ParseEnvelope) }
+func FuzzParseNotice(f *testing.F)      { fuzz(f, "notice", ParseNotice) }
+func FuzzParseMark(f *testing.F)        { fuzz(f, "mark", ParseMark) }
+func FuzzParseObject(f *testing.F)      { fuzz(f, "object", ParseObject) }
 func FuzzParseReceipt(f *testing.F)     { fuzz(f, "receipt", ParseReceipt) }
 func FuzzParseLogin(f *testing.F)       { fuzz(f, "login", ParseLogin) }
 func FuzzParseStatus(f *testing.F)      { fuzz(f, "status", ParseStatus) }
@@ -70,6 +73,29 @@ func FuzzParseFrame(f *testing.F) {
 			return appended{}, errors.New("size is not the length")
 		}
 		return appended{frame.Append}, nil
+	})
+}
+
+// FuzzOpenPart reads sealed parts of one place: nothing panics, what is handed
+// out is a beginning of the content, and only the part itself ends well.
+func FuzzOpenPart(f *testing.F) {
+	m := newMarket(f)
+	o, sealed := m.file(f, 100)
+	f.Add(sealed[0])
+	f.Add(sealed[0][:60])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := readPart(o, 0, b)
+		if (err == nil) != bytes.Equal(b, sealed[0]) || !bytes.HasPrefix(content(100), got) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		if err != nil {
+			wantCode(t, err, ContentHash)
+		}
+		named := *o
+		named.Parts = []Digest{Sum(b)}
+		if _, err := readPart(&named, 0, b); (err == nil) != bytes.Equal(b, sealed[0]) {
+			t.Fatal(err)
+		}
 	})
 }
 

@@ -28,6 +28,10 @@ func (m *market) structures(t testing.TB) map[string][]byte {
 		"frame":       full.Append(nil),
 		"receipt":     ok[*Receipt](t)(NewReceipt(m.ctx, m.keyB, m.receiptBody(m.lane(), RefuseSession(Digest{2}, RoleNotAdmitted)))).Bytes(),
 		"login":       ok[*Login](t)(NewLogin(m.ctx, m.keyA, m.loginBody())).Bytes(),
+		"notice":      m.envelope.Notice().Bytes(),
+		"mark":        ok[*Mark](t)(NewMark(m.ctx, m.keyA, m.markBody())).Bytes(),
+		"object":      m.object().Bytes(),
+		"objectframe": m.objectFrame(),
 		"status":      ok[*Status](t)(NewStatus(m.ctx, m.keyA, m.statusBody())).Bytes(),
 	}
 }

@@ -16,6 +16,8 @@ func TestSizeLimits(t *testing.T) {
 		"core":        {MaxCore, sizeOf(ParseCore)},
 		"grant":       {MaxCore + MaxBox + 256, sizeOf(ParseGrant)},
 		"envelope":    {WireMax, sizeOf(ParseEnvelope)},
+		"notice":      {MaxNotice, sizeOf(ParseNotice)},
+		"mark":        {MaxMark, sizeOf(ParseMark)},
 		"receipt":     {WireMax, sizeOf(ParseReceipt)},
 		"login":       {MaxLogin, sizeOf(ParseLogin)},
 		"status":      {MaxStatus, sizeOf(ParseStatus)},

@@ -24,6 +24,9 @@ type vectors struct {
 	Objects   []objectVector    `json:"objects"`
 	Envelopes []envelopeVector  `json:"envelopes"`
 	Encoding  []encodingVector  `json:"encoding"`
+	// Files and Descriptions are of section 21.
+	Files        []fileVector     `json:"files"`
+	Descriptions []encodingVector `json:"descriptions"`
 }
 
 // objectVector is one good object, and what is said of it when one byte is
@@ -117,6 +120,8 @@ func (m *market) check(name string, b []byte) error {
 	case "envelope":
 		_, err := m.receive(b)
 		return err
+	case "notice", "mark", "object", "objectframe":
+		return m.checkLarge(name, b)
 	case "receipt":
 		return check(b, ParseReceipt, func(c *Receipt) error {
 			if err := c.CheckTime(0, now); err != nil {
@@ -211,13 +216,13 @@ func parts(b []byte, at int, path string, visit func(part string, at int)) int {
 }
 
 // signedObjects may not change by one byte without an error.
-var signedObjects = []string{"certificate", "package", "topic", "grant", "envelope", "receipt", "login", "status"}
+var signedObjects = []string{"certificate", "package", "topic", "grant", "envelope", "notice", "mark", "receipt", "login", "status"}
 
 // generate makes the vectors; the box inside the grant is kept from old, since
 // a new one would be random.
 func (m *market) generate(t *testing.T, old *vectors) *vectors {
 	v := &vectors{
-		About: "Test vectors of the Digital Spine message protocol, Part A. docs/protocol.md section 37 describes them.",
+		About: "Test vectors of the Digital Spine message protocol. docs/protocol.md section 37 describes them.",
 		Seeds: map[string]string{
 			"didKeyA": "1", "didKeyB": "2", "instanceA": hex.EncodeToString(run(0, 32)), "instanceB": hex.EncodeToString(run(0x20, 32)),
 			"xwingB": hex.EncodeToString(run(0x40, 32)), "sessionSecret": m.secretHex(), "gcmNonce": hex.EncodeToString(run(0xc0, 12)),
@@ -262,6 +267,7 @@ func (m *market) generate(t *testing.T, old *vectors) *vectors {
 			v.Encoding = append(v.Encoding, encodingVector{name, unhexed(t, s), code})
 		}
 	}
+	v.Files, v.Descriptions = m.fileVectors(t), m.descriptions()
 	slices.SortFunc(v.Encoding, func(a, b encodingVector) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
 	return v
 }
@@ -313,6 +319,10 @@ func digestOf(t *testing.T, name string, b []byte) string {
 		return digest(ParseGrant(b))
 	case "envelope":
 		return digest(ParseEnvelope(b))
+	case "notice":
+		return digest(ParseNotice(b))
+	case "mark":
+		return digest(ParseMark(b))
 	case "receipt":
 		return digest(ParseReceipt(b))
 	case "login":
@@ -375,6 +385,7 @@ func TestVectors(t *testing.T) {
 	for _, e := range v.Encoding {
 		wantCode(t, canonical(e.Bytes), e.Code)
 	}
+	m.checkFiles(t, &v, want)
 	if len(v.Objects) != len(want.Objects) || len(v.Encoding) != len(want.Encoding) {
 		t.Error("the file is not complete; write it with -update")
 	}

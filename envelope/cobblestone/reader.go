@@ -69,6 +69,9 @@ func (r *Reader) WriteTo(w io.Writer) (total int64, err error) {
 	for {
 		n, err := w.Write(r.plain)
 		total += int64(n)
+		if err == nil && n < len(r.plain) {
+			err = io.ErrShortWrite
+		}
 		r.plain = r.plain[n:]
 		switch {
 		case err != nil:

@@ -2,11 +2,12 @@
 // Node without packages: node reader.mjs [vectors.json]
 //
 // It decodes and encodes again every object, computes every digest, key, salt,
-// root and path, verifies every Sign1, opens every envelope, and refuses every
-// changed byte that a Sign1 covers and every bad encoding by its name. What
-// Node lacks is left to the Go tests: EIP-712 proofs and X-Wing boxes.
+// root and path, verifies every Sign1, opens every envelope, seals and opens
+// every part of every file, and refuses every changed byte that a Sign1 covers,
+// every changed part, every bad description and every bad encoding by its name.
+// What Node lacks is left to the Go tests: EIP-712 proofs and X-Wing boxes.
 import { readFileSync } from 'node:fs'
-import { createHash, createHmac, createDecipheriv, createPublicKey, createPrivateKey, hkdfSync, verify } from 'node:crypto'
+import { createHash, createHmac, createCipheriv, createDecipheriv, createPublicKey, createPrivateKey, hkdfSync, verify } from 'node:crypto'
 
 const vectors = JSON.parse(readFileSync(process.argv[2] ?? new URL('vectors.json', import.meta.url), 'utf8'))
 const hex = (s) => Buffer.from(s, 'hex')
@@ -148,6 +149,19 @@ const read = {
     if (v.length !== 3 || v[0] !== 1) malformed()
     return readSign1(v[1], 'spine/envelope', keyA, H(v[2])).d
   },
+  notice: (v) => {
+    if (v.length !== 4 || v[0] !== 2 || v[2].length !== 32) malformed()
+    const { d } = readSign1(v[1], 'spine/envelope', keyA, v[2])
+    const ct = decode(hex(vectors.objects.find((o) => o.name === 'envelope').bytes))[2]
+    if (!H(ct).equals(v[2]) || ct.length !== v[3]) throw new Refused('content_hash')
+    return d
+  },
+  mark: (v) => {
+    if (v.length !== 2 || v[0] !== 5) malformed()
+    const { payload, d } = readSign1(v[1], 'spine/mark', keyA)
+    if (decode(payload).get(7) > 2) malformed()
+    return d
+  },
   receipt: (v) => {
     if (v.length !== 2 || v[0] !== 4) malformed()
     return readSign1(v[1], 'spine/receipt', keyB).d
@@ -218,6 +232,109 @@ for (const e of vectors.envelopes) {
   same('root in header', header.get(6), e.root)
   for (const [i, p] of (e.paths ?? []).entries()) same('path', path(i, leaves).map((x) => x.toString('hex')).join(), p.join())
   prev = d
+}
+
+// --- objects and their parts (section 21)
+const MiB = 2 ** 20
+const full = 16384, sealedFull = full + 16, header = 56
+const partSizeFor = (size) => {
+  let part = 8 * MiB
+  while (part < 1024 * MiB && size > part * 900) part *= 2
+  return part
+}
+const partsOf = (size) => Math.max(1, Math.ceil(size / partSizeFor(size)))
+// Cc, Zl, Zp and the characters that change the writing direction
+const tricks = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+const bytes = (v, n) => Buffer.isBuffer(v) && v.length === n
+
+function readObject(b) {
+  const bad = () => { throw new Refused('object') }
+  let m
+  try { m = decode(b) } catch { bad() }
+  if (!(m instanceof Map)) bad()
+  const name = m.get(3), type = m.get(4), size = m.get(5), list = m.get(8)
+  const keys = [1, 2, 4, 5, 6, 7, 8, 9].concat(m.has(3) ? [3] : [])
+  if (m.size !== keys.length || !keys.every((k) => m.has(k)) || b.length > 32768) bad()
+  if (m.get(1) !== 1 || !bytes(m.get(2), 16) || m.get(2).every((c) => c === 0)) bad()
+  if (m.has(3) && (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > 255 || name === '.' || name === '..' || /[/\\]/.test(name) || tricks.test(name))) bad()
+  if (typeof type !== 'string' || type === '' || Buffer.byteLength(type) > 128 || tricks.test(type)) bad()
+  if (!(size >= 0 && size <= 900 * 1024 * MiB) || m.get(6) !== partSizeFor(size)) bad()
+  if (!bytes(m.get(7), 32) || !bytes(m.get(9), 32) || !Array.isArray(list) || list.length !== partsOf(size) || !list.every((p) => bytes(p, 32))) bad()
+  return { oid: m.get(2), size, partSize: m.get(6), key: m.get(7), parts: list, sha256: m.get(9) }
+}
+for (const d of vectors.descriptions) {
+  let got = ''
+  try { readObject(hex(d.bytes)) } catch (err) { if (!(err instanceof Refused)) throw err; got = err.message }
+  same(`description, ${d.name}`, got, d.code)
+}
+
+// expand is HKDF-Expand (RFC 5869 section 2.3) with SHA-512.
+function expand(prk, info, n) {
+  let out = Buffer.alloc(0), t = out
+  for (let i = 1; out.length < n; i++) {
+    t = createHmac('sha512', prk).update(t).update(info).update(Buffer.from([i])).digest()
+    out = Buffer.concat([out, t])
+  }
+  return out.subarray(0, n)
+}
+function chunkKeys(key, salt, context) {
+  const info = Buffer.concat([Buffer.from('c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0'), salt, context])
+  const b = expand(key, info, 76)
+  return { key: b.subarray(0, 32), nonce: b.subarray(32, 44), commitment: b.subarray(44) }
+}
+function nonceOf(base, n) {
+  const b = Buffer.from(base)
+  b.writeUInt32BE((b.readUInt32BE(8) ^ n) >>> 0, 8) // no part here has 2^32 chunks
+  return b
+}
+function sealPart(key, salt, context, plain) {
+  const k = chunkKeys(key, salt, context), out = [salt, k.commitment]
+  for (let n = 0; n * full <= plain.length; n++) {
+    const aes = createCipheriv('aes-256-gcm', k.key, nonceOf(k.nonce, n))
+    out.push(aes.update(plain.subarray(n * full, (n + 1) * full)), aes.final(), aes.getAuthTag())
+  }
+  return Buffer.concat(out)
+}
+// openPart opens the bytes that the description names for this place.
+function openPart(o, i, sealed) {
+  const length = Math.min(o.partSize, o.size - i * o.partSize)
+  if (sealed.length !== header + length + 16 * (Math.floor(length / full) + 1)) throw new Refused('truncated')
+  const k = chunkKeys(o.key, sealed.subarray(0, 24), partContext(o, i))
+  if (!k.commitment.equals(sealed.subarray(24, header))) throw new Refused('part')
+  const out = []
+  for (let n = 0, at = header; at < sealed.length; n++, at += sealedFull) {
+    const chunk = sealed.subarray(at, at + sealedFull)
+    const aes = createDecipheriv('aes-256-gcm', k.key, nonceOf(k.nonce, n)).setAuthTag(chunk.subarray(-16))
+    try { out.push(aes.update(chunk.subarray(0, -16)), aes.final()) } catch { throw new Refused('part') }
+  }
+  return Buffer.concat(out)
+}
+const partContext = (o, i) => Buffer.concat([Buffer.from('spine/1 part'), o.oid, u32(i), Buffer.from([i === o.parts.length - 1 ? 1 : 0])])
+function content(size) {
+  const out = []
+  for (let i = 0; i * 32 < size; i++) out.push(H(u64(i)))
+  return Buffer.concat(out).subarray(0, size)
+}
+for (const f of vectors.files) {
+  const o = readObject(hex(f.description)), plain = content(f.size)
+  same('size', o.size, f.size); same('parts', o.parts.length, f.parts.length); same('sha256', H(plain), o.sha256.toString('hex'))
+  for (const [i, p] of f.parts.entries()) {
+    same('context', partContext(o, i), p.context)
+    const mine = plain.subarray(i * o.partSize, (i + 1) * o.partSize)
+    const sealed = sealPart(o.key, H('salt', u32(i)).subarray(0, 24), partContext(o, i), mine)
+    same('sealed size', sealed.length, p.sealedSize)
+    same('hash of the part', H(sealed), o.parts[i].toString('hex'))
+    if (p.sealed) same('sealed part', sealed, p.sealed)
+    same('opened part', H(openPart(o, i, sealed)), H(mine).toString('hex'))
+    for (const c of p.changed ?? []) {
+      const b = Buffer.alloc(c.length)
+      sealed.copy(b)
+      b[c.at] ^= c.xor
+      let got = 'opened'
+      try { openPart(o, i, b) } catch (err) { if (!(err instanceof Refused)) throw err; got = err.message }
+      same(`${f.size} bytes, ${c.what}`, got, c.code)
+    }
+  }
 }
 
 for (const e of vectors.encoding) {
