@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -56,126 +57,181 @@ type Deps struct {
 	RetentionMS int64
 	FileMax     int64         // bytes of one file; 0: envelope.FileMax
 	Quota       int64         // bytes of all files here; 0: no limit but the disk's
-	Keep        time.Duration // how long files stay; 0: 30 days
+	Keep        time.Duration // how long files stay; 0: DefaultKeep
 	Clock       clockwork.Clock
 	Log         *slog.Logger
 }
 
+// DefaultKeep is how long files stay when nothing else is said.
+const DefaultKeep = 30 * 24 * time.Hour
+
 // Box keeps files. Its methods may be called from many goroutines.
 type Box struct {
-	Deps
-	mu sync.Mutex
+	store   Store
+	blobs   Blobs
+	remote  Remote
+	topics  Topics
+	meter   gateway.Activity
+	vault   *vault
+	max     int64
+	quota   int64
+	keep    int64 // ms
+	retain  int64 // ms
+	clock   clockwork.Clock
+	log     *slog.Logger
+	sender  gateway.Sender
+	pushed  []func(file string, err error)
+	done    func(key string, err error)
+	crew    crew
+	window  chan struct{} // transfers to and from the broker at a time
+	intakes chan struct{} // requests that bring content at a time
+
+	// room is held while the quota is looked at and used.
+	room sync.Mutex
+	// claims is held for reading while blobs become part of a row, and for
+	// writing while those that belong to none are deleted.
+	claims sync.RWMutex
+
+	mu      sync.Mutex
+	active  map[string]*appending // uploads that a request is sending to
+	pushing map[string]*push
+	pulls   map[string]*pull
 }
+
+// Windows.
+const (
+	transfers = 4 // parts on their way to or from the broker at a time
+	senders   = 8 // requests that bring content at a time
+)
 
 // Open makes a Box: it unwraps the key of its rows and drops what a crash left
 // half done. Nothing runs before Run.
-func Open(ctx context.Context, d Deps) (*Box, error) { return nil, errLater }
+func Open(ctx context.Context, d Deps) (*Box, error) {
+	if d.Clock == nil {
+		d.Clock = clockwork.NewRealClock()
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.FileMax <= 0 {
+		d.FileMax = envelope.FileMax
+	}
+	if d.Keep <= 0 {
+		d.Keep = DefaultKeep
+	}
+	v, err := openVault(ctx, d.Keyring, d.Store)
+	if err != nil {
+		return nil, err
+	}
+	b := &Box{
+		store: d.Store, blobs: d.Blobs, remote: d.Remote, topics: d.Topics, meter: d.Activity, vault: v,
+		max: min(d.FileMax, envelope.MaxObject), quota: d.Quota, keep: d.Keep.Milliseconds(), retain: d.RetentionMS, clock: d.Clock, log: d.Log,
+		window: make(chan struct{}, transfers), intakes: make(chan struct{}, senders),
+		active: make(map[string]*appending), pushing: make(map[string]*push), pulls: make(map[string]*pull),
+	}
+	if err := b.dropOrphans(ctx); err != nil {
+		return nil, fmt.Errorf("open files: %w", err)
+	}
+	return b, nil
+}
+
+// SetSender says who sends a file that was uploaded with New.Send; before Run.
+func (b *Box) SetSender(s gateway.Sender) { b.sender = s }
+
+// OnPushed has fn called when every part of a file that Frame or Repush asked
+// for is at the broker, or with why it cannot be brought there at present (it
+// is still tried again). Several may listen; before Run.
+func (b *Box) OnPushed(fn func(file string, err error)) { b.pushed = append(b.pushed, fn) }
+
+// OnDone has fn called when what Take began has ended; err nil: in custody.
+// Codes content_hash (parts absent at the broker, or other bytes there: Take it
+// again), part, truncated, object, schema, too_large, and storage_full (it goes
+// on by itself once there is room). Before Run.
+func (b *Box) OnDone(fn func(key string, err error)) { b.done = fn }
 
 // Run pushes, pulls, sends what was to be sent on completion, and sweeps what
 // is over, until ctx ends.
-func (b *Box) Run(ctx context.Context) error { return errLater }
-
-// SetSender says who sends a file that was uploaded with New.Send; before Run.
-func (b *Box) SetSender(s gateway.Sender) {}
-
-// Begin begins an upload. Codes name_invalid, type_invalid, body_empty,
-// too_large, storage_full, and those of the channel's look-up.
-func (b *Box) Begin(ctx context.Context, n New) (*Upload, error) { return nil, errLater }
-
-// Append takes content from offset on until r ends or the file is complete;
-// what it reports as Offset is durable, also when it returns an error beside
-// it. A file whose last byte it takes is completed, and sent if it was to be:
-// an error then (such as schema) means that nothing of it is kept. Codes
-// upload_unknown, upload_offset, upload_busy, throttled, too_large,
-// upload_length, storage_full, schema and those of sending.
-func (b *Box) Append(ctx context.Context, id string, offset int64, r io.Reader) (*Upload, error) {
-	return nil, errLater
+func (b *Box) Run(ctx context.Context) error {
+	b.crew.start(ctx)
+	defer b.crew.wait()
+	b.goOn(ctx)
+	tick := b.clock.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error("sweeping files failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.Chan():
+		}
+	}
 }
 
-// Finish completes an upload whose size was not known: what is there is all.
-// Otherwise as Append.
-func (b *Box) Finish(ctx context.Context, id string) (*Upload, error) { return nil, errLater }
-
-// Upload tells where an upload stands; code upload_unknown.
-func (b *Box) Upload(ctx context.Context, id string) (*Upload, error) { return nil, errLater }
-
-// Remove deletes a file or ends an upload; code file_unknown. A file that
-// messages under way still need is file_needed.
-func (b *Box) Remove(ctx context.Context, id string) error { return errLater }
-
-// List returns files, newest first.
-func (b *Box) List(ctx context.Context, f Filter) ([]Entry, error) { return nil, errLater }
-
-// Entry returns one file as lists show it; code file_unknown.
-func (b *Box) Entry(ctx context.Context, id string) (*Entry, error) { return nil, errLater }
-
-// Open returns the content of a file that is complete; codes file_unknown,
-// file_incomplete. Whoever reads it closes it.
-func (b *Box) Open(ctx context.Context, id string) (*Content, error) { return nil, errLater }
-
-// Content is the plain content of a file, opened while it is read. What does
-// not open is never handed out: code file_damaged.
-type Content struct {
-	File gateway.File
-	At   time.Time
+// goOn takes up what the last run left: files to push and files to send.
+func (b *Box) goOn(ctx context.Context) {
+	rows, err := b.store.Pending(ctx)
+	if err != nil {
+		b.log.Error("reading unfinished files failed", "err", err)
+		return
+	}
+	for _, r := range rows {
+		switch {
+		case r.State == StatePushing:
+			b.bring(r.ID, max(r.Keep, b.now()))
+		case r.State == StateReady && r.Send:
+			b.crew.run(func(ctx context.Context) { b.sendLater(ctx, r.ID) })
+		}
+	}
 }
 
-// Read implements io.Reader.
-func (c *Content) Read(p []byte) (int, error) { return 0, errLater }
+func (b *Box) now() int64 { return b.clock.Now().UnixMilli() }
 
-// Seek implements io.Seeker.
-func (c *Content) Seek(offset int64, whence int) (int64, error) { return 0, errLater }
-
-// Close ends reading.
-func (c *Content) Close() error { return nil }
-
-// Verify reads a whole file again and makes every check of section 21 on it;
-// a check that failed is in the list with its code. Codes file_unknown,
-// file_incomplete.
-func (b *Box) Verify(ctx context.Context, id string) ([]gateway.Check, error) { return nil, errLater }
-
-// Sent notes that a message carries a file.
-func (b *Box) Sent(ctx context.Context, file, message, channel string) error { return errLater }
-
-// Info describes a complete file; codes file_unknown, file_incomplete.
-func (b *Box) Info(ctx context.Context, file string) (*gateway.File, error) { return nil, errLater }
-
-// Store keeps a message's large body as a file that is not listed.
-func (b *Box) Store(ctx context.Context, typ string, body []byte) (file string, err error) {
-	return "", errLater
+// crew runs work in the background while Run runs; what is asked for before
+// waits for it.
+type crew struct {
+	mu    sync.Mutex
+	ctx   context.Context
+	ended bool
+	later []func(context.Context)
+	wg    sync.WaitGroup
 }
 
-// Body returns the content of a file of at most max bytes, for messages whose
-// body travelled as an object; codes file_unknown, file_incomplete, too_large.
-func (b *Box) Body(ctx context.Context, file string, max int64) ([]byte, error) { return nil, errLater }
-
-// Check has a file's content pass a topic's schema; at once when it already
-// passed it. Code schema, with row and column or pointer.
-func (b *Box) Check(ctx context.Context, file string, schemaDigest envelope.Digest, v schema.Validator) error {
-	return errLater
+func (c *crew) start(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ctx = ctx
+	for _, fn := range c.later {
+		c.wg.Go(func() { fn(ctx) })
+	}
+	c.later = nil
 }
 
-// Frame returns the description of a file, the body of a frame of kind object,
-// and whether every part lies in the broker's store at least until a time (ms).
-// When not, it starts bringing them there, and OnPushed tells.
-func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte, pushed bool, err error) {
-	return nil, false, errLater
+func (c *crew) run(fn func(context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+	case c.ctx == nil:
+		c.later = append(c.later, fn)
+	default:
+		ctx := c.ctx
+		c.wg.Go(func() { fn(ctx) })
+	}
 }
 
-// OnPushed has fn called when a push that Frame or Repush started has ended;
-// err nil: every part is there. Errors that pass (broker away, its quota) are
-// tried again and not told. Several may listen; before Run.
-func (b *Box) OnPushed(fn func(file string, err error)) {}
+func (c *crew) wait() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.wg.Wait()
+}
 
-// Repush brings the parts that the broker lacks again (a recipient did not
-// find one, why 4).
-func (b *Box) Repush(ctx context.Context, file string) error { return errLater }
-
-// Release says that no message needs the file's parts any more.
-func (b *Box) Release(ctx context.Context, file string) error { return errLater }
-
-// OnDone has fn called when what Take began has ended; err nil: in custody.
-// Codes content_hash (parts absent at the broker, or other bytes there: tried
-// again), part, truncated, object, schema, too_large, and storage_full (tried
-// again). Before Run.
-func (b *Box) OnDone(fn func(key string, err error)) {}
+// tell reports progress to live views.
+func (b *Box) tell(f gateway.File, phase string, bytes int64, err error) {
+	if b.meter == nil {
+		return
+	}
+	b.meter.Transfer(gateway.Transfer{File: f, Phase: phase, Bytes: bytes, Code: codeOf(err), At: b.now()})
+}
