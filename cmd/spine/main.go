@@ -34,6 +34,7 @@ type cli struct {
 	Send        sendCmd        `cmd:"" help:"Send a message through a gateway."`
 	Receive     receiveCmd     `cmd:"" help:"Receive messages from a gateway."`
 	Status      statusCmd      `cmd:"" help:"What became of a message."`
+	Link        linkCmd        `cmd:"" help:"Print a link that opens a gateway's console."`
 	Context     contextCmd     `cmd:"" help:"Keep named gateways and their API keys."`
 	Schema      schemaCmd      `cmd:"" help:"Check documents against schemas."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine: JetStream alone beside a whole spine."`
