@@ -71,6 +71,7 @@ type Inbox struct {
 	clock    clockwork.Clock
 	log      *slog.Logger
 	contents *contents
+	objects  Objects
 
 	mu        sync.Mutex
 	consumers map[consumerKey]*consumer
@@ -107,7 +108,7 @@ func New(d Deps) *Inbox {
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = DefaultCacheBytes
 	}
-	return &Inbox{cfg: c, store: d.Store, vault: d.Vault, channels: d.Channels, clock: d.Clock, log: d.Log,
+	return &Inbox{cfg: c, store: d.Store, vault: d.Vault, channels: d.Channels, clock: d.Clock, log: d.Log, objects: d.Objects,
 		contents: newContents(c.CacheBytes), consumers: make(map[consumerKey]*consumer), byID: make(map[int64]*consumer),
 		sessions: make(map[int64]*SessionInfo), wakes: make(map[string]chan struct{})}
 }

@@ -105,12 +105,14 @@ func checks() map[string]string {
 }
 
 // message builds what the application gets.
-func message(consumer int64, channel string, row *Row, info *SessionInfo, frame int, f *envelope.Frame, again bool) gateway.Message {
-	return gateway.Message{
+func (x *Inbox) message(ctx context.Context, consumer int64, channel string, row *Row, info *SessionInfo, frame int, f *envelope.Frame, again bool) gateway.Message {
+	m := gateway.Message{
 		ID: gateway.FormatID(f.ID), From: info.From, Channel: channel, Topic: info.Topic, Version: info.Version,
 		Type: f.Type, Body: f.Body, At: f.At, Sent: row.T, Re: optionalID(f.Re), Corr: f.Corr, Txn: f.Txn, Attrs: f.Attrs,
 		Checks: checks(), Redelivered: again, Late: row.Late, Ack: token(consumer, row.Pos, frame),
 	}
+	x.attach(ctx, &m, row, frame, f)
+	return m
 }
 
 // optionalID returns the text of an id, empty for none.

@@ -128,9 +128,9 @@ func (x *Inbox) collect(ctx context.Context, c *consumer, max int, auto bool) ([
 			}
 			again := c.cur.before(p.pos, p.next)
 			c.cur.hand(p.pos, p.next, now.Add(x.cfg.AckWait))
-			out = append(out, message(c.cur.row.ID, ch.Name, row, info, p.next, &frames[p.next], again))
-			refs = append(refs, frameRef{p.pos, p.next})
-			bytes += len(frames[p.next].Body)
+			m := x.message(ctx, c.cur.row.ID, ch.Name, row, info, p.next, &frames[p.next], again)
+			out, refs = append(out, m), append(refs, frameRef{p.pos, p.next})
+			bytes += len(m.Body)
 		}
 	}
 	if auto && len(out) > 0 {
@@ -205,6 +205,6 @@ func (x *Inbox) again(ctx context.Context, c *consumer, pos int64, frame int) (*
 	if err != nil || ch == nil || frame >= len(frames) {
 		return nil, err
 	}
-	m := message(c.cur.row.ID, ch.Name, row, info, frame, &frames[frame], true)
+	m := x.message(ctx, c.cur.row.ID, ch.Name, row, info, frame, &frames[frame], true)
 	return &m, nil
 }

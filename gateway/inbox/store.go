@@ -21,7 +21,9 @@ type Row struct {
 	Verdict []byte
 	IDs     []byte // 16-byte frame id and 16-byte content hash, per frame
 	Proof   []byte // Sign1 of the header, then H(ct)
-	Body    []byte // sealed L || F; nil when refused whole or pruned
+	Body    []byte // sealed L || F; nil when refused whole, pruned, or not here yet
+	Files   []byte // EncodeFiles: what the objects of its frames are here
+	Fetched int64  // when a body or objects that came apart were here, ms; 0: they were not apart, or are not here
 }
 
 // Session returns the session's id.

@@ -13,7 +13,10 @@ import (
 // apply gives an examined envelope its place: E6 to E13 in order. It is called
 // in the order of numbers within a session.
 func (x *Intake) apply(ctx context.Context, it *item) error {
-	s, seq, now := it.s, it.env.Seq, x.now()
+	if it.fill != nil {
+		return x.filled(ctx, it)
+	}
+	s, seq, now := it.s, it.head.Seq, x.now()
 	id := s.entryID(seq)
 	if it.verify != nil {
 		x.failed(it, it.verify)
@@ -23,18 +26,23 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 		return nil
 	}
 	if d, ok := x.roundD[id]; ok && it.held == nil {
-		if d == it.env.Digest() {
+		if d == it.entry.Digest() {
 			x.replayed(it)
 			return nil
 		}
 		it.held = &d
 	}
 	if it.held != nil {
-		x.forked(it, it.env.CheckHeld(*it.held))
+		x.forked(it, it.entry.CheckHeld(*it.held))
 		return nil
 	}
 	if s.led.BrokenAt > 0 && seq >= s.led.BrokenAt-1 {
 		x.report(event(it, envelope.SessionRefused.Errorf("the session's chain broke before")))
+		return nil
+	}
+	if it.object && !x.roomToAwait(s) {
+		x.throttle(x.peers.of(it.sender), "too many objects are on their way")
+		x.dropped(s, seq)
 		return nil
 	}
 
@@ -45,20 +53,21 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 		if seq < s.led.Next {
 			last = 0 // a fill: its neighbours are not at hand
 		}
-		if err := it.env.CheckTime(s.core, last, now); errors.Is(err, envelope.ErrAhead) {
-			x.stallTime(s, it.env.Time)
+		if err := it.head.CheckTime(s.core, last, now); errors.Is(err, envelope.ErrAhead) {
+			x.stallTime(s, it.head.Time)
 			x.report(event(it, err))
 		} else if err != nil {
 			refusal, waiting = err, false
 		}
 	}
-	pl, err := s.led.place(seq, it.env.Prev, it.env.Digest(), now) // E9
+	pl, err := s.led.place(seq, it.head.Prev, it.entry.Digest(), now) // E9
 	if err != nil {
 		return x.misplaced(it, err)
 	}
 	x.touch(s, false)
+	x.hear(s)
 	x.placed(s, it, pl, now)
-	s.led.LastT = max(s.led.LastT, it.env.Time)
+	s.led.LastT = max(s.led.LastT, it.head.Time)
 	if waiting {
 		x.stall(s, refusal)
 		refusal = nil
@@ -66,29 +75,64 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 	if refusal == nil {
 		refusal = it.open // E10 to E12
 	}
-	row := inbox.Row{ID: id, D: it.env.Digest(), T: it.env.Time, At: now, Topic: s.core.Topic, Late: pl.late}
-	h := it.env.CiphertextHash()
-	row.Proof = append(append(make([]byte, 0, len(it.env.Signed())+32), it.env.Signed()...), h[:]...)
+	row := inbox.Row{ID: id, D: it.entry.Digest(), T: it.head.Time, At: now, Topic: s.core.Topic, Late: pl.late}
+	h := it.entry.CiphertextHash()
+	row.Proof = append(append(make([]byte, 0, len(it.entry.Signed())+32), it.entry.Signed()...), h[:]...)
 	if refusal != nil {
-		code := envelope.CodeOf(refusal)
-		row.Verdict = inbox.EncodeFaults([]inbox.Fault{{Frame: -1, Code: string(code)}})
-		if !s.led.refuse(seq, string(code), -1) {
-			s.led.stopTelling(seq, it.env.Prev)
+		x.refuseWhole(it, &row, refusal)
+	} else if it.env != nil {
+		if err := x.frames(ctx, it, &row, now); err != nil {
+			return err
 		}
-		x.failed(it, refusal)
-	} else if err := x.frames(ctx, it, &row, now); err != nil {
-		return err
 	}
-	x.roundD[id] = it.env.Digest()
-	x.handOver(s, &row, seq, refusal != nil)
+	x.roundD[id] = it.entry.Digest()
+	if refusal == nil && (it.env == nil || len(it.awaits) > 0) {
+		x.holdBack(it, pl)
+	} else {
+		x.handOver(s, &row, seq, refusal != nil)
+	}
 	x.r.Entries = append(x.r.Entries, row)
-	if refusal == nil {
-		x.shares[it.sender] += int64(len(row.Body))
-		frames := it.opened.Frames
-		x.later(func(context.Context) { x.d.Inbox.Offer(id, frames) })
+	if refusal == nil && it.env != nil {
+		x.stored(it, &row)
 	}
+	x.activity(it, &row)
 	x.owe(s, len(s.led.Holes) > 0)
 	return nil
+}
+
+// refuseWhole refuses an entry that has its place in the chain.
+func (x *Intake) refuseWhole(it *item, row *inbox.Row, refusal error) {
+	code := envelope.CodeOf(refusal)
+	row.Verdict = inbox.EncodeFaults([]inbox.Fault{{Frame: -1, Code: string(code)}})
+	if !it.s.led.refuse(it.head.Seq, string(code), -1) {
+		it.s.led.stopTelling(it.head.Seq, it.head.Prev)
+	}
+	x.failed(it, refusal)
+}
+
+// stored gives the frames of an entry to the inbox, and counts its bytes.
+func (x *Intake) stored(it *item, row *inbox.Row) {
+	x.shares[it.sender] += int64(len(row.Body))
+	id, frames := row.ID, it.opened.Frames
+	x.later(func(context.Context) { x.d.Inbox.Offer(id, frames) })
+}
+
+// holdBack keeps an entry whose content is on its way from being handed over.
+// Of a number that was listed as missing, the listing goes on until it is here:
+// what receipts tell never goes back.
+func (x *Intake) holdBack(it *item, pl placed) {
+	s, seq := it.s, it.head.Seq
+	a := &Await{Seq: seq, Before: it.head.Prev, Since: x.now(), Objects: it.awaits, Bad: it.faults, notice: it.notice}
+	if it.env == nil {
+		a.Len = it.notice.Len
+	}
+	if pl.filled != nil {
+		a.Why, a.Passed = pl.filled.Why, pl.late
+	}
+	x.await(s, a)
+	if !s.led.Strict && s.stalled == "" && s.stallT == 0 && seq >= s.led.Released {
+		s.led.Released = seq + 1 // others need not wait for it
+	}
 }
 
 // frames is E13: ids within the lane group's window, then the schema.
@@ -111,22 +155,30 @@ func (x *Intake) frames(ctx context.Context, it *item, row *inbox.Row, now int64
 		if bad == nil {
 			row.IDs = append(row.IDs, it.keys[i][:]...)
 			x.ids.add(w, x.ids.finger(it.keys[i][:16]), row.ID, now)
+			if it.object && it.opened.Frames[i].Kind == envelope.KindObject {
+				o, err := envelope.ParseObject(it.opened.Frames[i].Body)
+				if err != nil {
+					return err // it was parsed before
+				}
+				it.awaits = append(it.awaits, AwaitObject{Frame: i, Size: o.Size})
+			}
 			continue
 		}
 		code := envelope.CodeOf(bad)
-		if code != envelope.Duplicate && code != envelope.IDConflict {
+		object := it.opened.Frames[i].Kind == envelope.KindObject
+		if code != envelope.Duplicate && code != envelope.IDConflict && !object {
 			code = envelope.BadSchema // also json_* of a body that is not JSON
 		}
 		faults = append(faults, inbox.Fault{Frame: i, Code: string(code)})
-		if code.TellsSender() && !s.led.refuse(it.env.Seq, string(code), i) {
-			s.led.stopTelling(it.env.Seq, it.env.Prev)
+		if told := told(code); told.TellsSender() && !s.led.refuse(it.head.Seq, string(told), i) {
+			s.led.stopTelling(it.head.Seq, it.head.Prev)
 		}
 		e := event(it, bad)
 		e.Code = string(code)
 		e.Messages = []string{it.opened.Frames[i].ID.String()}
 		x.report(e)
 	}
-	x.roundID[row.ID] = row.IDs
+	x.roundID[row.ID], it.faults = row.IDs, faults
 	row.Size, row.Verdict, row.Key, row.Body = len(it.keys), inbox.EncodeFaults(faults), it.key, it.body
 	return nil
 }
@@ -159,12 +211,12 @@ func (x *Intake) failed(it *item, err error) {
 // forked reports a second signed entry for one number; both are kept as proof.
 func (x *Intake) forked(it *item, err error) {
 	x.failed(it, err)
-	x.r.Proofs = append(x.r.Proofs, ProofRow{Session: it.s.row.ID, Seq: it.env.Seq, D: it.env.Digest(), At: x.now(), Signed: it.env.Signed()})
+	x.r.Proofs = append(x.r.Proofs, ProofRow{Session: it.s.row.ID, Seq: it.head.Seq, D: it.entry.Digest(), At: x.now(), Signed: it.entry.Signed()})
 }
 
 // misplaced deals with an entry that does not fit the chain.
 func (x *Intake) misplaced(it *item, err error) error {
-	s, seq := it.s, it.env.Seq
+	s, seq := it.s, it.head.Seq
 	switch {
 	case errors.Is(err, errHeld): // its row was forgotten: nothing to compare with
 		x.replayed(it)
@@ -194,7 +246,7 @@ func (x *Intake) placed(s *session, it *item, pl placed, now int64) {
 		x.report(about(s, gateway.KindDetected, eventHole, h.From, h.To, "not received; asked for"))
 	}
 	for i := range s.bad {
-		if s.bad[i].seq == it.env.Seq {
+		if s.bad[i].seq == it.head.Seq {
 			if pl.filled == nil {
 				x.repaired(s, it, now-s.bad[i].since)
 			}
@@ -206,17 +258,20 @@ func (x *Intake) placed(s *session, it *item, pl placed, now int64) {
 		x.repaired(s, it, now-h.Since)
 		s.advance = true
 	}
-	if s.led.Closed && it.env.Seq > s.led.EndSeq {
-		x.report(about(s, gateway.KindDetected, eventPrevRegressed, it.env.Seq, it.env.Seq, "above the entry that the next session names as the last"))
+	if s.led.Closed && it.head.Seq > s.led.EndSeq {
+		x.report(about(s, gateway.KindDetected, eventPrevRegressed, it.head.Seq, it.head.Seq, "above the entry that the next session names as the last"))
+	}
+	if end := s.led.MarkEnd; end > 0 && it.head.Seq+1 >= end {
+		x.report(about(s, gateway.KindDetected, eventPrevRegressed, it.head.Seq, it.head.Seq, "at or above the number at which its sender closed the session"))
 	}
 	if pl.late {
-		x.report(about(s, gateway.KindRepaired, eventLate, it.env.Seq, it.env.Seq, "handed over behind a gap"))
+		x.report(about(s, gateway.KindRepaired, eventLate, it.head.Seq, it.head.Seq, "handed over behind a gap"))
 	}
 }
 
 func (x *Intake) repaired(s *session, it *item, after int64) {
-	e := about(s, gateway.KindRepaired, eventRepaired, it.env.Seq, it.env.Seq, fmt.Sprintf("came after %d ms", after))
-	e.Digest = it.env.Digest().String()
+	e := about(s, gateway.KindRepaired, eventRepaired, it.head.Seq, it.head.Seq, fmt.Sprintf("came after %d ms", after))
+	e.Digest = it.entry.Digest().String()
 	if it.opened != nil {
 		e.Messages = messageIDs(it.opened.Frames)
 	}

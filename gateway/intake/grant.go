@@ -108,7 +108,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 // closed do not count.
 func (x *Intake) openOf(sender string, now int64) (n int) {
 	for _, s := range x.byID {
-		if s.row.Sender == sender && s.core != nil && !s.led.Closed && now <= s.core.NotAfter && (s.row.State == Open || s.row.State == Waiting) {
+		if s.row.Sender == sender && s.core != nil && !s.led.Closed && s.led.MarkEnd == 0 && now <= s.core.NotAfter && (s.row.State == Open || s.row.State == Waiting) {
 			n++
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway/fetch"
+	"github.com/digital-spine/spine/gateway/inbox"
 	"github.com/digital-spine/spine/gateway/trust"
 )
 
@@ -42,9 +44,16 @@ type Intake struct {
 	lastAt  int64 // at of the last receipt
 	streams map[string]*StreamRow
 	rewound time.Time
+	awaits  map[string]int // entries whose content is on its way, by sender address
+	awaitsN int
+	taken   map[string]share // objects that Objects is at, by sender address
+	takenN  int
+	taking  int  // descriptions on their way to Objects
+	crowded bool // some object waits for room
+	watched map[int64]*watch
 
-	next                int64 // when the clock has something to do, ms; 0 never
-	parkedAt, expiredAt int64
+	next                           int64 // when the clock has something to do, ms; 0 never
+	parkedAt, expiredAt, watchedAt int64
 
 	receipts  chan receiptIn
 	outgoing  chan receiptOut
@@ -52,6 +61,9 @@ type Intake struct {
 	verdicts  chan verdict
 	standings chan standingOf
 	changes   chan trust.Change
+	pool      *fetch.Pool // nil without Bodies
+	fetched   <-chan fetch.Result
+	news      newsbox
 	judging   int
 	queue     []*session // waiting for a judge
 }
@@ -92,6 +104,21 @@ func New(d Deps) *Intake {
 	}
 	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
 		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), unsent: make(chan receiptOut), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
+	if d.Network.FileMax <= 0 {
+		x.d.Network.FileMax = envelope.FileMax
+	}
+	if d.Bodies != nil {
+		x.pool = fetch.New(d.Bodies, d.Clock)
+		x.fetched = x.pool.Results()
+	}
+	x.news.ready = make(chan struct{}, 1)
+	if d.Objects != nil {
+		d.Objects.OnDone(func(key string, err error) {
+			if row, frame, ok := parseKey(key); ok {
+				x.news.put(news{row: row, frame: frame, err: err})
+			}
+		})
+	}
 	d.Trust.OnChange(func(c trust.Change) {
 		select {
 		case x.changes <- c:
@@ -116,19 +143,24 @@ func (x *Intake) Run(ctx context.Context) error {
 	go x.fetch(ctx, batches)
 	go x.passReceipts(ctx)
 	go x.sendReceipts(ctx)
+	if x.pool != nil {
+		go x.pool.Run(ctx)
+	}
 	timer := x.d.Clock.NewTimer(0)
 	defer timer.Stop()
 	channels := x.d.Channels.Changed()
 	for {
-		var batch []Delivery
-		var judged []verdict
-		var changed []trust.Change
+		var in input
 		select {
 		case <-ctx.Done():
 			return nil
-		case batch = <-batches:
+		case in.batch = <-batches:
 		case v := <-x.verdicts:
-			judged = append(judged, v)
+			in.judged = append(in.judged, v)
+		case r := <-x.fetched:
+			in.bodies = x.moreBodies(r)
+		case <-x.news.ready:
+			in.news = x.news.take()
 		case a := <-x.standings:
 			if s := x.byID[a.id]; s != nil {
 				x.stands(s, a.err)
@@ -136,13 +168,13 @@ func (x *Intake) Run(ctx context.Context) error {
 		case out := <-x.unsent:
 			x.oweAgain(ctx, out)
 		case c := <-x.changes:
-			changed = append(changed, c)
+			in.changed = append(in.changed, c)
 		case <-channels:
 			channels = x.d.Channels.Changed()
-			changed = append(changed, trust.Change{})
+			in.changed = append(in.changed, trust.Change{})
 		case <-timer.Chan():
 		}
-		if err := x.turn(ctx, batch, judged, changed); err != nil {
+		if err := x.turn(ctx, &in); err != nil {
 			return err
 		}
 		stopTimer(timer)
@@ -159,11 +191,34 @@ func stopTimer(t clockwork.Timer) {
 	}
 }
 
+// input is what one round takes up.
+type input struct {
+	batch   []Delivery
+	judged  []verdict
+	bodies  []fetch.Result
+	news    []news
+	changed []trust.Change
+}
+
+// moreBodies takes up what else was fetched by now.
+func (x *Intake) moreBodies(first fetch.Result) []fetch.Result {
+	list := []fetch.Result{first}
+	for len(list) < maxBodies {
+		select {
+		case r := <-x.fetched:
+			list = append(list, r)
+		default:
+			return list
+		}
+	}
+	return list
+}
+
 // turn is one round. A round that cannot be committed is tried again from the
 // store: memory is dropped, and nothing is acknowledged.
-func (x *Intake) turn(ctx context.Context, batch []Delivery, judged []verdict, changed []trust.Change) error {
+func (x *Intake) turn(ctx context.Context, in *input) error {
 	for attempt := 0; ; attempt++ {
-		err := x.round(ctx, batch, judged, changed)
+		err := x.round(ctx, in)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
@@ -182,7 +237,7 @@ func (x *Intake) turn(ctx context.Context, batch []Delivery, judged []verdict, c
 			}
 			x.log.Error("intake cannot read its store", "error", err)
 		}
-		judged = nil // their sessions are judged again
+		in.judged, in.bodies, in.news = nil, nil, nil // judged, fetched and told again
 	}
 }
 
@@ -264,6 +319,11 @@ func (x *Intake) start(ctx context.Context) error {
 	x.ids.total = 0
 	x.active, x.strange = make(map[int64]*session), make(map[strangerKey]*named)
 	x.due, x.streams = make(map[peerKey]*dueReceipt), make(map[string]*StreamRow)
+	x.awaits, x.awaitsN = make(map[string]int), 0
+	x.taken, x.takenN = make(map[string]share), 0
+	if err := x.watchAgain(ctx); err != nil {
+		return err
+	}
 	if x.parked, err = x.d.Store.ParkedBytes(ctx); err != nil {
 		return fmt.Errorf("read parked messages: %w", err)
 	}
@@ -294,15 +354,15 @@ func (x *Intake) start(ctx context.Context) error {
 }
 
 // round decides about one batch, commits it and only then lets the world know.
-func (x *Intake) round(ctx context.Context, batch []Delivery, judged []verdict, changed []trust.Change) error {
+func (x *Intake) round(ctx context.Context, in *input) error {
 	x.r, x.after = &Round{}, x.after[:0]
 	clear(x.roundID)
 	clear(x.roundD)
-	for _, c := range changed {
+	for _, c := range in.changed {
 		x.reconsider(c)
 	}
 	var again []*session
-	for _, v := range judged {
+	for _, v := range in.judged {
 		s, err := x.judged(ctx, v)
 		if err != nil {
 			return err
@@ -311,9 +371,10 @@ func (x *Intake) round(ctx context.Context, batch []Delivery, judged []verdict, 
 			again = append(again, s)
 		}
 	}
-	items := make([]*item, 0, len(batch))
-	for i := range batch {
-		items = append(items, &item{Delivery: batch[i]})
+	x.heardOf(in.news)
+	items := make([]*item, 0, len(in.batch))
+	for i := range in.batch {
+		items = append(items, &item{Delivery: in.batch[i]})
 	}
 	for _, s := range again {
 		more, err := x.unpark(ctx, s)
@@ -322,7 +383,7 @@ func (x *Intake) round(ctx context.Context, batch []Delivery, judged []verdict, 
 		}
 		items = append(items, more...)
 	}
-	if err := x.take(ctx, items); err != nil {
+	if err := x.take(ctx, items, x.bodies(in.bodies)); err != nil {
 		return err
 	}
 	if err := x.tick(ctx); err != nil {
@@ -340,9 +401,11 @@ func (x *Intake) round(ctx context.Context, batch []Delivery, judged []verdict, 
 		}
 	}
 	topics := make(map[string]bool)
-	for i := range x.r.Entries {
-		if x.r.Entries[i].Pos > 0 {
-			topics[x.r.Entries[i].Topic] = true
+	for _, rows := range [2][]inbox.Row{x.r.Entries, x.r.Fill} {
+		for i := range rows {
+			if rows[i].Pos > 0 {
+				topics[rows[i].Topic] = true
+			}
 		}
 	}
 	for _, f := range x.after {

@@ -17,6 +17,7 @@ const (
 	WhyHole   = 1 // never came
 	WhySecret = 2 // no grant, or its key is gone
 	WhyBytes  = 3 // came damaged
+	WhyBody   = 4 // the store has not the body, or a part of an object
 )
 
 // Hole is a range of numbers that were not received, with what the entries on
@@ -66,6 +67,9 @@ type Ledger struct {
 	StopAt   uint64    `cbor:"21,keyasint,omitempty"` // first number whose refusal found no room to be told, plus 1
 	StopHead [32]byte  `cbor:"22,keyasint"`           // D of the number before it
 	Follower [32]byte  `cbor:"19,keyasint"`           // session that named this one as its predecessor
+	Awaits   []*Await  `cbor:"23,keyasint,omitempty"` // ascending
+	MarkT    int64     `cbor:"24,keyasint,omitempty"` // t of the newest mark
+	MarkEnd  uint64    `cbor:"25,keyasint,omitempty"` // next number of a mark that closed the session, plus 1
 }
 
 // Prev names the entry a session follows.

@@ -11,7 +11,7 @@ import (
 // park keeps an envelope whose session is not open, within the bounds of
 // section 12, and asks for the grant where there is none (E3).
 func (x *Intake) park(ctx context.Context, it *item, s *session, p *peer) error {
-	sid, seq := it.env.Session, it.env.Seq
+	sid, seq := it.head.Session, it.head.Seq
 	if it.parked != nil && s == nil {
 		return nil // its session went meanwhile
 	}
@@ -27,7 +27,7 @@ func (x *Intake) park(ctx context.Context, it *item, s *session, p *peer) error 
 			x.touch(s, false)
 		}
 		x.active[s.row.ID] = s
-	} else if x.remember(it, p) == nil {
+	} else if x.remember(it, sid, seq) == nil {
 		x.throttle(p, "too many unknown sessions")
 		return nil
 	}
@@ -44,8 +44,8 @@ func (x *Intake) park(ctx context.Context, it *item, s *session, p *peer) error 
 }
 
 // remember keeps the highest number seen of a session that no grant opened.
-func (x *Intake) remember(it *item, p *peer) *named {
-	sid := strangerKey{it.env.Session, it.sender}
+func (x *Intake) remember(it *item, session envelope.Digest, highest uint64) *named {
+	sid := strangerKey{session, it.sender}
 	n := x.strange[sid]
 	if n == nil {
 		if len(x.strange) >= maxStrange {
@@ -62,7 +62,7 @@ func (x *Intake) remember(it *item, p *peer) *named {
 		n = &named{sid: sid.sid, sender: it.sender, since: x.now(), nextAsk: x.now()}
 		x.strange[sid] = n
 	}
-	n.highest = max(n.highest, it.env.Seq)
+	n.highest = max(n.highest, highest)
 	return n
 }
 

@@ -121,6 +121,7 @@ type Network struct {
 	Retention time.Duration // R
 	Wire      int           // W, bytes of a wire message
 	Cap       int           // messages per subject within R
+	FileMax   int64         // bytes of the longest file; 0: the protocol's default
 }
 
 // Config tunes the intake.

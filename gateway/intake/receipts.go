@@ -124,6 +124,17 @@ func (s *session) receiptLane() (envelope.Lane, bool) {
 			l.Refused = append(l.Refused, envelope.Refusal{First: r.From, Last: r.To, Code: c, Frame: int64(r.Frame)})
 		}
 	}
+	for _, a := range s.led.Awaits {
+		why := uint64(a.Why)
+		if a.Len > 0 && !s.ready && len(s.row.Secret) == 0 {
+			why = envelope.WhySecret
+		}
+		if why > 0 && len(l.Missing) < envelope.MaxRanges {
+			l.Missing = append(l.Missing, envelope.Missing{First: a.Seq, Last: a.Seq, Why: why})
+		} else if !a.Lazy && l.UpTo >= int64(a.Seq) {
+			l.UpTo, l.Head = int64(a.Seq)-1, a.Before
+		}
+	}
 	if stop := s.led.StopAt; stop > 0 && l.UpTo >= int64(stop)-1 {
 		l.UpTo, l.Head = int64(stop)-2, s.led.StopHead
 		if l.UpTo < 0 {

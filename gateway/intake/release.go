@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 
@@ -33,6 +34,7 @@ func (x *Intake) handOver(s *session, row *inbox.Row, seq uint64, refused bool) 
 			s.advance = true
 		}
 	case blocked:
+		s.led.Released = min(s.led.Released, seq) // a late one has its turn again
 		x.active[s.row.ID] = s
 	case seq < s.led.Released: // late
 		row.Pos, row.Late = x.place(), true
@@ -66,7 +68,7 @@ func (s *session) holdsUp() bool {
 	case Refused:
 		return false
 	case Open:
-		return s.led.Released < s.led.Next && (s.led.firstHole(s.led.Released) != nil || s.stalled != "" || s.stallT > 0 || s.advance)
+		return s.led.Released < s.led.Next && (s.led.firstHole(s.led.Released) != nil || s.led.firstAwait(s.led.Released) != nil || s.stalled != "" || s.stallT > 0 || s.advance)
 	}
 	return s.led.firstHole(0) != nil
 }
@@ -192,7 +194,8 @@ func (x *Intake) advanceLane(ctx context.Context, l *lane, now int64) (int64, er
 		if err != nil || !done {
 			return next, err
 		}
-		if s.led.Closed && s.led.Released > s.led.EndSeq && len(s.led.Holes) == 0 {
+		ended := s.led.Closed && s.led.Released > s.led.EndSeq || s.led.MarkEnd > 0 && s.led.Released+1 >= s.led.MarkEnd
+		if ended && len(s.led.Holes) == 0 {
 			l.remove(s) // settled: nothing of the lane waits for it any more
 			i--
 		}
@@ -235,10 +238,18 @@ func (x *Intake) advanceSession(ctx context.Context, s *session, now int64) (nex
 		s.stallT = 0
 	}
 	for s.led.Released < s.led.Next {
-		h := s.led.firstHole(s.led.Released)
+		h, a := s.led.firstHole(s.led.Released), s.led.firstAwait(s.led.Released)
+		if !s.led.Strict {
+			a = nil // nothing waits for it
+		}
 		limit := s.led.Next
 		if h != nil {
 			limit = max(h.From, s.led.Released)
+		}
+		if a != nil && a.Seq < limit {
+			limit, h = a.Seq, nil
+		} else {
+			a = nil
 		}
 		if s.led.Released < limit {
 			more, ahead, err := x.releaseRange(ctx, s, s.led.Released, limit-1, now)
@@ -254,6 +265,12 @@ func (x *Intake) advanceSession(ctx context.Context, s *session, now int64) (nex
 				s.advance = true
 				return now, false, nil
 			}
+		}
+		if a != nil {
+			if next, wait := x.waitFor(s, a, now); wait {
+				return next, false, nil
+			}
+			continue
 		}
 		if h == nil {
 			break
@@ -273,6 +290,23 @@ func (x *Intake) advanceSession(ctx context.Context, s *session, now int64) (nex
 	return 0, true, nil
 }
 
+// waitFor reports whether a strict lane still waits for the content of an
+// entry: as long as it takes to bring it here, but once the store was found not
+// to have it, no longer than for a missing message.
+func (x *Intake) waitFor(s *session, a *Await, now int64) (next int64, wait bool) {
+	if a.Failed == 0 {
+		return 0, true
+	}
+	if until := a.Failed + x.d.Config.StrictWait.Milliseconds(); now < until {
+		return until, true
+	}
+	a.Passed = true
+	x.report(about(s, gateway.KindDetected, eventGap, a.Seq, a.Seq, "its content is still missing; later messages go on"))
+	s.led.Released = a.Seq + 1
+	x.touch(s, false)
+	return 0, false
+}
+
 // releaseRange gives places to entries from..to; more when a round's batch is
 // full, ahead the time of an entry that is ahead of the clock.
 func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, now int64) (more bool, ahead int64, err error) {
@@ -282,10 +316,12 @@ func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, 
 	}
 	full := len(held) == pendingBatch
 	fresh := make(map[int64]*inbox.Row)
-	for i := range x.r.Entries { // of this very round: not in the store yet
-		if e := &x.r.Entries[i]; e.Pos == 0 && e.Body != nil && e.ID >= s.entryID(from) && e.ID <= s.entryID(to) {
-			fresh[e.ID] = e
-			held = append(held, Held{ID: e.ID, T: e.T})
+	for _, rows := range [2][]inbox.Row{x.r.Entries, x.r.Fill} { // of this very round: not in the store yet
+		for i := range rows {
+			if e := &rows[i]; e.Pos == 0 && e.Body != nil && e.ID >= s.entryID(from) && e.ID <= s.entryID(to) {
+				fresh[e.ID] = e
+				held = append(held, Held{ID: e.ID, T: e.T})
+			}
 		}
 	}
 	sort.Slice(held, func(i, j int) bool { return held[i].ID < held[j].ID })
@@ -296,6 +332,9 @@ func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, 
 		x.later(func(context.Context) { x.d.Inbox.Released(topic) })
 	}
 	for _, h := range held {
+		if s.led.holdsBack(uint64(h.ID % inbox.MaxSeq)) {
+			continue
+		}
 		if h.T > now+envelope.Skew {
 			return false, h.T, nil
 		}
@@ -307,6 +346,7 @@ func (x *Intake) releaseRange(ctx context.Context, s *session, from, to uint64, 
 		s.led.Released = uint64(h.ID%inbox.MaxSeq) + 1
 	}
 	if full {
+		s.led.Released = uint64(held[len(held)-1].ID%inbox.MaxSeq) + 1
 		return true, 0, nil
 	}
 	s.led.Released = to + 1
@@ -333,6 +373,16 @@ func (x *Intake) refusePending(ctx context.Context, s *session, cause error) err
 	for _, h := range held {
 		x.r.Refuse = append(x.r.Refuse, Refuse{ID: h.ID, Verdict: verdict})
 		refuse(h.ID)
+	}
+	for _, a := range slices.Clone(s.led.Awaits) {
+		if a.Seq < s.led.Released || a.Lazy {
+			continue
+		}
+		if a.Len > 0 {
+			x.r.Refuse = append(x.r.Refuse, Refuse{ID: s.entryID(a.Seq), Verdict: verdict})
+			refuse(s.entryID(a.Seq))
+		}
+		x.arrived(s, a)
 	}
 	for i := range x.r.Entries {
 		if e := &x.r.Entries[i]; e.Pos == 0 && e.Body != nil && e.ID/inbox.MaxSeq == s.row.ID {

@@ -20,6 +20,7 @@ const (
 	eventLaneReset      = "lane_reset"
 	eventPrevRegressed  = "prev_regressed"
 	eventWriterConflict = "writer_conflict"
+	eventLaneSilent     = "lane_silent"
 )
 
 // maxEventIDs bounds the message ids of one event.
@@ -41,8 +42,10 @@ func event(it *item, err error) gateway.Event {
 		e.Kind = gateway.KindDetected
 	}
 	switch {
-	case it.env != nil:
-		e.Session, e.Seq, e.Digest = it.env.Session.String(), gateway.Seq(it.env.Seq), it.env.Digest().String()
+	case it.head != nil:
+		e.Session, e.Seq, e.Digest = it.head.Session.String(), gateway.Seq(it.head.Seq), it.entry.Digest().String()
+	case it.mark != nil:
+		e.Session, e.Seq, e.Digest = it.mark.Session.String(), gateway.Seq(it.mark.Seq), it.mark.Digest().String()
 	case it.grant != nil:
 		e.Session, e.Digest = it.grant.Core.Session().String(), it.grant.Digest().String()
 		e.DID, e.Topic = it.grant.Core.From, it.grant.Core.Topic

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/ed25519"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -18,9 +19,14 @@ type item struct {
 
 	kind    envelope.Kind
 	sender  string // address in the subject
-	env     *envelope.Envelope
+	entry   entry  // an envelope, or the notice of one
+	head    *envelope.Header
+	env     *envelope.Envelope // nil while only a notice of it is here
+	notice  *envelope.Notice
+	fill    *Await // the place in the chain that the envelope fills with content
 	grant   *envelope.Grant
 	receipt *envelope.Receipt
+	mark    *envelope.Mark
 	err     error // E1, E2
 
 	s      *session
@@ -30,17 +36,29 @@ type item struct {
 	opened *envelope.Opened
 	keys   []frameKey
 	schema []error // E13, per frame; nil when all hold
+	object bool    // some frame is an object
+	awaits []AwaitObject
+	faults []inbox.Fault
 	key    int64
 	body   []byte
 }
 
+// entry is what takes a place in the chain of a session.
+type entry interface {
+	Digest() envelope.Digest
+	CiphertextHash() envelope.Digest
+	Signed() []byte
+	Verify(key ed25519.PublicKey) error
+	CheckHeld(held envelope.Digest) error
+}
+
 // take passes a round's messages through the checks.
-func (x *Intake) take(ctx context.Context, items []*item) error {
-	if len(items) == 0 {
+func (x *Intake) take(ctx context.Context, items, fills []*item) error {
+	if len(items)+len(fills) == 0 {
 		return nil
 	}
 	x.parallel(len(items), func(i int) { x.parse(items[i]) })
-	var good []*item
+	good := fills
 	for _, it := range items {
 		x.position(it)
 		if err := x.route(ctx, it, &good); err != nil {
@@ -52,7 +70,7 @@ func (x *Intake) take(ctx context.Context, items []*item) error {
 		if good[i].s != good[j].s {
 			return good[i].s.row.ID < good[j].s.row.ID
 		}
-		return good[i].env.Seq < good[j].env.Seq
+		return good[i].head.Seq < good[j].head.Seq
 	})
 	for _, it := range good {
 		if err := x.apply(ctx, it); err != nil {
@@ -95,7 +113,15 @@ func (x *Intake) parse(it *item) {
 	}
 	switch it.kind {
 	case envelope.KindEnvelope:
-		it.env, it.err = envelope.ParseEnvelope(it.Data)
+		if it.env, it.err = envelope.ParseEnvelope(it.Data); it.err == nil {
+			it.entry, it.head = it.env, &it.env.Header
+		}
+	case envelope.KindNotice:
+		if it.notice, it.err = envelope.ParseNotice(it.Data); it.err == nil {
+			it.entry, it.head = it.notice, &it.notice.Header
+		}
+	case envelope.KindMark:
+		it.mark, it.err = envelope.ParseMark(it.Data)
 	case envelope.KindGrant:
 		it.grant, it.err = envelope.ParseGrant(it.Data)
 	case envelope.KindReceipt:
@@ -107,8 +133,8 @@ func (x *Intake) parse(it *item) {
 		return
 	}
 	it.err = envelope.CheckRoute(x.d.Self.Addr(), to, from)
-	if it.err == nil && it.env != nil {
-		it.env.Digest() // on this core
+	if it.err == nil && it.entry != nil {
+		it.entry.Digest() // on this core
 	}
 }
 
@@ -189,7 +215,10 @@ func (x *Intake) route(ctx context.Context, it *item, good *[]*item) error {
 	case envelope.KindGrant:
 		return x.takeGrant(ctx, it, p)
 	}
-	s, err := x.find(ctx, it.env.Session)
+	if it.mark != nil {
+		return x.takeMark(ctx, it, p)
+	}
+	s, err := x.find(ctx, it.head.Session)
 	if err != nil {
 		return err
 	}
@@ -215,15 +244,15 @@ func (x *Intake) route(ctx context.Context, it *item, good *[]*item) error {
 
 // known is E5: what is in the ledger already.
 func (x *Intake) known(ctx context.Context, it *item, good *[]*item) error {
-	s, seq := it.s, it.env.Seq
+	s, seq := it.s, it.head.Seq
 	if seq < s.led.Next && s.led.holeAt(seq) < 0 {
 		h, err := x.d.Store.Entry(ctx, s.entryID(seq))
 		if err != nil {
 			return err
 		}
 		if h != nil {
-			if d := envelope.Digest(h.D); d == it.env.Digest() {
-				x.replayed(it)
+			if d := envelope.Digest(h.D); d == it.entry.Digest() {
+				x.again(it, good)
 				return nil
 			}
 			d := envelope.Digest(h.D)
@@ -235,8 +264,27 @@ func (x *Intake) known(ctx context.Context, it *item, good *[]*item) error {
 		x.report(event(it, envelope.SessionRefused.Errorf("the session's chain broke before")))
 		return nil
 	}
+	if it.notice != nil && !x.roomToAwait(s) {
+		x.throttle(x.peers.of(it.sender), "too many bodies are on their way")
+		x.dropped(s, seq)
+		return nil
+	}
 	*good = append(*good, it)
 	return nil
+}
+
+// again is E5 of a number that is held with the same D. Where its content is
+// still awaited, it is what was asked for.
+func (x *Intake) again(it *item, good *[]*item) {
+	switch a := it.s.led.awaited(it.head.Seq); {
+	case a == nil:
+		x.replayed(it)
+	case it.env != nil && a.Len > 0 && it.s.ready:
+		it.fill = a // the body itself came: what was signed is the same
+		*good = append(*good, it)
+	default:
+		x.pursueNow(it.s, a)
+	}
 }
 
 func (x *Intake) replayed(it *item) {
@@ -247,8 +295,13 @@ func (x *Intake) replayed(it *item) {
 // sealing for the local store. Its results count in order, in apply.
 func (x *Intake) examine(it *item) {
 	s := it.s
-	if it.verify = it.env.Verify(s.info.Key); it.verify != nil || it.held != nil {
-		return
+	if it.fill == nil {
+		if it.verify = it.entry.Verify(s.info.Key); it.verify != nil || it.held != nil {
+			return
+		}
+	}
+	if it.env == nil {
+		return // a notice: its body comes later
 	}
 	if it.opened, it.open = s.keys.Open(it.env); it.open != nil {
 		return
@@ -258,12 +311,19 @@ func (x *Intake) examine(it *item) {
 	for i := range it.opened.Frames {
 		f := &it.opened.Frames[i]
 		it.keys[i] = keyOf(f.ID, f.Type, f.Body)
-		if err := s.topic.Schema.Validate(f.Body); err != nil {
+		var err error
+		if f.Kind == envelope.KindObject {
+			it.object = true
+			err = x.describes(f.Body)
+		} else {
+			err = s.topic.Schema.Validate(f.Body)
+		}
+		if err != nil {
 			if it.schema == nil {
 				it.schema = make([]error, n)
 			}
 			it.schema[i] = err
 		}
 	}
-	it.key, it.body = x.d.Vault.Seal(inbox.EntryAAD(s.entryID(it.env.Seq)), inbox.Pack(it.opened.SaltKey, it.opened.Encoded))
+	it.key, it.body = x.d.Vault.Seal(inbox.EntryAAD(s.entryID(it.head.Seq)), inbox.Pack(it.opened.SaltKey, it.opened.Encoded))
 }

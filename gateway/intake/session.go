@@ -42,6 +42,10 @@ type session struct {
 	whole             bool // more than Ledger and Due changed
 	stored            bool // has a row
 	advance           bool // stored entries may get places
+
+	over     bool  // what a mark named past the retention was reported
+	pursue   bool  // something awaited may be looked for now
+	pursueAt int64 // when to look again, ms; 0: not by itself
 }
 
 // badBytes is a number asked for again because it came damaged.
@@ -140,6 +144,12 @@ func (x *Intake) unload(s *session) {
 	delete(x.byID, s.row.ID)
 	delete(x.bySID, s.sid())
 	delete(x.active, s.row.ID)
+	for _, a := range s.led.Awaits {
+		for i := range a.Objects {
+			x.atRest(s, &a.Objects[i])
+		}
+	}
+	x.countAwaits(s, -len(s.led.Awaits))
 	if l := s.lane; l != nil {
 		l.remove(s)
 		if len(l.sessions) == 0 {
@@ -215,6 +225,8 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	}
 	x.byID[row.ID], x.bySID[s.sid()] = s, s
 	x.lru = append(x.lru, row.ID)
+	x.countAwaits(s, len(s.led.Awaits))
+	s.pursue = true
 	if row.Lane > 0 {
 		if s.lane, err = x.laneByID(ctx, row.Lane); err != nil {
 			return nil, err

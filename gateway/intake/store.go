@@ -77,6 +77,8 @@ type Round struct {
 	Lanes    []LaneRow
 	Sessions []SessionRow // inserted, or replaced by ID
 	Entries  []inbox.Row  // inserted
+	Fill     []inbox.Row  // the content of entries that were stored without it
+	Settle   []Settle     // what became of the objects of entries
 	Release  []Release    // given a place in the order of handing over
 	Refuse   []Refuse     // entries refused after they were stored
 	Park     []ParkedRow
@@ -84,12 +86,14 @@ type Round struct {
 	Streams  []StreamRow
 	Proofs   []ProofRow
 	Forget   []int64 // sessions whose rows and entries go
+	Watch    []WatchRow
+	Unwatch  []int64 // lanes
 }
 
 // Empty reports whether the round changes nothing.
 func (r *Round) Empty() bool {
 	return len(r.Senders)+len(r.Lanes)+len(r.Sessions)+len(r.Entries)+len(r.Release)+len(r.Refuse)+
-		len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Proofs)+len(r.Forget) == 0
+		len(r.Fill)+len(r.Settle)+len(r.Watch)+len(r.Unwatch)+len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Proofs)+len(r.Forget) == 0
 }
 
 // ProofRow is a second signed header for a number that is held: together with
@@ -107,6 +111,20 @@ type Release struct {
 	ID   int64
 	Pos  int64
 	Late bool
+}
+
+// Settle says what became of the objects of a stored entry.
+type Settle struct {
+	ID      int64
+	Files   []byte // inbox.EncodeFiles
+	Verdict []byte
+	Fetched int64 // when the last of them was here, ms; 0: not yet
+}
+
+// WatchRow is a lane group that is watched, with its newest session.
+type WatchRow struct {
+	Lane int64
+	SID  [32]byte
 }
 
 // Refuse takes a stored entry that was not handed over out of the inbox.
@@ -152,6 +170,10 @@ type Store interface {
 	Entry(ctx context.Context, id int64) (*Held, error)
 	// Proof returns the Sign1 bytes kept of an entry, nil when there are none.
 	Proof(ctx context.Context, id int64) ([]byte, error)
+	// Content returns the sealed content of an entry and its data key.
+	Content(ctx context.Context, id int64) (key int64, body []byte, err error)
+	// Watched returns up to limit watched lane groups.
+	Watched(ctx context.Context, limit int) ([]WatchRow, error)
 	// Pending returns entries from..to that have content and no place yet.
 	Pending(ctx context.Context, from, to int64, limit int) ([]Held, error)
 	// FrameIDs calls fn with the ids column of the entries from..to stored since.

@@ -32,6 +32,11 @@ func (x *Intake) tick(ctx context.Context) error {
 		}
 		x.next = sooner(x.next, x.retryJudge(s, now))
 		x.next = sooner(x.next, x.askHoles(s, now))
+		again, err := x.pursueAwaits(ctx, s, now)
+		if err != nil {
+			return err
+		}
+		x.next = sooner(x.next, again)
 		if x.quiet(s) {
 			delete(x.active, id)
 		}
@@ -40,6 +45,12 @@ func (x *Intake) tick(ctx context.Context) error {
 	if now-x.parkedAt >= parkedEvery || now < x.parkedAt {
 		x.parkedAt = now
 		if err := x.expireParked(ctx, now); err != nil {
+			return err
+		}
+	}
+	if now-x.watchedAt >= watchEvery || now < x.watchedAt {
+		x.watchedAt = now
+		if err := x.listen(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -73,7 +84,7 @@ func (x *Intake) untilNext() time.Duration {
 // quiet reports whether nothing of the session depends on the clock.
 func (x *Intake) quiet(s *session) bool {
 	return s.row.State != Waiting && s.row.State != Unknown && !s.judge && (s.ready || s.row.State == Refused || s.led.Highest <= int64(s.led.Next)) &&
-		len(s.led.Holes) == 0 && len(s.bad) == 0 && s.stalled == "" && s.stallT == 0 && !s.advance &&
+		len(s.led.Holes) == 0 && len(s.led.Awaits) == 0 && len(s.bad) == 0 && s.stalled == "" && s.stallT == 0 && !s.advance &&
 		(s.row.State == Refused || (s.led.Highest <= int64(s.led.Next) && s.led.Released >= s.led.Next))
 }
 
@@ -143,6 +154,9 @@ func (x *Intake) expire(ctx context.Context, now int64) error {
 		}
 		for _, h := range s.led.Holes {
 			x.report(about(s, gateway.KindDetected, eventLost, h.From, h.To, "never received; retention is past"))
+		}
+		for _, a := range s.led.Awaits {
+			x.report(about(s, gateway.KindDetected, eventLost, a.Seq, a.Seq, "its content was never received; retention is past"))
 		}
 		if s.stalled != "" && s.ready {
 			code := envelope.Code(s.stalled)

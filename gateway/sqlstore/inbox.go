@@ -24,6 +24,48 @@ func writeEntries(tx *sqlkit.Tx, entries []inbox.Row) error {
 	return nil
 }
 
+// fillEntries gives entries the content that came after them.
+func fillEntries(tx *sqlkit.Tx, entries []inbox.Row) error {
+	for i := range entries {
+		e := &entries[i]
+		pos := sql.NullInt64{Int64: e.Pos, Valid: e.Pos > 0}
+		if _, err := tx.Exec(`UPDATE inbox SET pos = $2, late = $3, dek = $4, size = $5, verdict = $6, ids = $7, body = $8, fetched = $9 WHERE id = $1 AND body IS NULL AND pos IS NULL`,
+			e.ID, pos, number(e.Late), e.Key, e.Size, e.Verdict, e.IDs, e.Body, e.Fetched); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleEntries notes what became of objects.
+func settleEntries(tx *sqlkit.Tx, list []intake.Settle) error {
+	for _, x := range list {
+		if _, err := tx.Exec(`UPDATE inbox SET files = $2, verdict = $3, fetched = COALESCE($4, fetched) WHERE id = $1`,
+			x.ID, x.Files, x.Verdict, sql.NullInt64{Int64: x.Fetched, Valid: x.Fetched > 0}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Content returns the sealed content of an envelope and the data key it is
+// sealed under.
+func (s *Intake) Content(ctx context.Context, id int64) (key int64, body []byte, err error) {
+	err = s.db.QueryRow(ctx, `SELECT dek, body FROM inbox WHERE id = $1`, id).Scan(&key, &body)
+	return key, body, err
+}
+
+// Watched returns the lane groups that are watched.
+func (s *Intake) Watched(ctx context.Context, limit int) ([]intake.WatchRow, error) {
+	rows, err := s.db.Query(ctx, `SELECT lane, sid FROM intake_watch ORDER BY lane LIMIT $1`, limit)
+	return gather(rows, err, func() (x intake.WatchRow, err error) {
+		var sid []byte
+		err = rows.Scan(&x.Lane, &sid)
+		copy(x.SID[:], sid)
+		return x, err
+	})
+}
+
 // Entry returns what the intake needs of a stored envelope, nil when it is not there.
 func (s *Intake) Entry(ctx context.Context, id int64) (*intake.Held, error) {
 	x, err := scanHeld(s.db.QueryRow(ctx, `SELECT id, d, t, size, CASE WHEN body IS NULL THEN 0 ELSE 1 END FROM inbox WHERE id = $1`, id))
@@ -91,7 +133,7 @@ func (s *Intake) FrameIDs(ctx context.Context, from, to, since int64, fn func(id
 }
 
 // readyColumns are the columns of handing over: without the large ones.
-const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict`
+const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, files, fetched`
 
 // Ready returns rows that have a place above after, in order.
 func (s *Inbox) Ready(ctx context.Context, after int64, limit int) ([]inbox.Row, error) {
@@ -119,11 +161,11 @@ func (s *Inbox) At(ctx context.Context, pos int64) (*inbox.Row, error) {
 func scanInboxRow(r scanner) (inbox.Row, error) {
 	var x inbox.Row
 	var d []byte
-	var pos sql.NullInt64
+	var pos, fetched sql.NullInt64
 	var late int64
-	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict)
+	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.Files, &fetched)
 	copy(x.D[:], d)
-	x.Pos, x.Late = pos.Int64, late != 0
+	x.Pos, x.Late, x.Fetched = pos.Int64, late != 0, fetched.Int64
 	return x, err
 }
 

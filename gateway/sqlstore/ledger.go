@@ -59,6 +59,12 @@ func writeRound(tx *sqlkit.Tx, r *intake.Round) error {
 	if err := writeEntries(tx, r.Entries); err != nil {
 		return err
 	}
+	if err := fillEntries(tx, r.Fill); err != nil {
+		return err
+	}
+	if err := settleEntries(tx, r.Settle); err != nil {
+		return err
+	}
 	for _, x := range r.Release {
 		if _, err := tx.Exec(`UPDATE inbox SET pos = $2, late = $3 WHERE id = $1 AND pos IS NULL`, x.ID, x.Pos, number(x.Late)); err != nil {
 			return err
@@ -89,6 +95,16 @@ func writeRound(tx *sqlkit.Tx, r *intake.Round) error {
 	for _, x := range r.Proofs {
 		if _, err := tx.Exec(`INSERT INTO intake_proof (session, seq, d, at, signed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 			x.Session, int64(x.Seq), x.D[:], x.At, x.Signed); err != nil {
+			return err
+		}
+	}
+	for _, x := range r.Watch {
+		if _, err := tx.Exec(`INSERT INTO intake_watch (lane, sid) VALUES ($1, $2) ON CONFLICT (lane) DO UPDATE SET sid = excluded.sid`, x.Lane, x.SID[:]); err != nil {
+			return err
+		}
+	}
+	for _, lane := range r.Unwatch {
+		if _, err := tx.Exec(`DELETE FROM intake_watch WHERE lane = $1`, lane); err != nil {
 			return err
 		}
 	}
