@@ -88,7 +88,7 @@ func (s *store) do(t *testing.T, bearer, method, url string, body io.Reader, hea
 		t.Fatal(err)
 	}
 	var p struct{ Code string }
-	if resp.Header.Get("Content-Type") == "application/problem+json" {
+	if resp.Header.Get("Content-Type") == "application/problem+json" && method != http.MethodHead {
 		if err := json.Unmarshal(b, &p); err != nil {
 			t.Fatal(err)
 		}
@@ -402,7 +402,7 @@ func TestShareOfTheStore(t *testing.T) {
 	s := blobStore(t, "", func(d *node.Deps) { d.Config.Limits.BlobQuota = 100_000 })
 	one, h1 := random(60_000)
 	two, h2 := random(50_000)
-	until := s.in(time.Hour)
+	until := s.in(5 * time.Minute)
 	if got := s.put(t, s.p, h1, until, one); got != "201" {
 		t.Fatal(got)
 	}
@@ -424,13 +424,10 @@ func TestShareOfTheStore(t *testing.T) {
 		t.Fatal(missing, code)
 	}
 	// The share comes back with the end.
-	s.clock.Advance(30 * time.Minute)
-	s.p.Login(t, s.Broker)
-	s.clock.Advance(31 * time.Minute)
+	s.clock.Advance(5*time.Minute + time.Second)
 	if _, err := s.Broker.Broker.CollectBlobs(testkit.Context(t)); err != nil {
 		t.Fatal(err)
 	}
-	s.p = s.join(t)
 	if got := s.put(t, s.p, h2, s.in(time.Hour), two); got != "201" {
 		t.Fatal(got)
 	}
