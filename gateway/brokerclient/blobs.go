@@ -254,8 +254,10 @@ func (c *Client) haveSome(ctx context.Context, hashes [][32]byte, until int64) (
 	var out struct {
 		Missing []string `json:"missing"`
 	}
-	if err := c.call(ctx, http.MethodPost, "blobs/have", in, &out); err != nil {
-		return nil, err
+	w := c.blobs.watch(ctx)
+	defer w.stop()
+	if err := c.call(w.ctx, http.MethodPost, "blobs/have", in, &out); err != nil {
+		return nil, w.told(err)
 	}
 	for _, text := range out.Missing {
 		h, err := digest(text)
