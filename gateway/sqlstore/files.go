@@ -20,8 +20,6 @@ const fileColumns = `f.n, f.id, f.direction, f.state, f.code, f.size, f.bytes, f
 	f.inline, f.send, f.passed, f.meta, f.mark, f.charged, p.hash
 	FROM file f LEFT JOIN file_part p ON p.file = f.n AND p.idx = -1`
 
-type scanner interface{ Scan(dest ...any) error }
-
 func scanFile(row scanner) (n int64, r files.Row, err error) {
 	var oid, tail []byte
 	var inline, send int64
