@@ -115,6 +115,7 @@ type MessageStatus struct {
 	Code       string      `json:"code,omitempty" doc:"why it waits or was refused"`
 	At         int64       `json:"at,omitempty" doc:"when it was handed over, ms since 1970"`
 	File       *File       `json:"file,omitempty" doc:"the file it carries"`
+	Steps      []Step      `json:"steps,omitempty" doc:"what happened to it before it went out, in order"`
 	Recipients []Recipient `json:"recipients" doc:"state per recipient instance"`
 }
 

@@ -88,12 +88,12 @@ func outboxCommit(t *testing.T, open func() outbox.Store) {
 	s, err := st.Session(ctx, c.Opened.SID)
 	ok(t, err)
 	want := *c.Opened
-	want.Next, want.Head = 2, next.Envelope.D
+	want.Next, want.Head, want.Last, want.Size = 2, next.Envelope.D, 101, 2
 	same(t, s, &want)
 	members, err := st.Members(ctx, s.SID)
 	ok(t, err)
 	for i := range c.Members {
-		c.Members[i].Upto, c.Members[i].Next = -1, 2
+		c.Members[i].Upto, c.Members[i].Next, c.Members[i].Size, c.Members[i].NAF = -1, 2, 2, s.NAF
 	}
 	same(t, members, c.Members)
 	one, err := st.Member(ctx, s.SID, "b")
@@ -249,7 +249,7 @@ func outboxReceipts(t *testing.T, open func() outbox.Store) {
 	}
 	same(t, silent(100, 1), 0)
 	same(t, silent(101, 1), 1)
-	ok(t, st.Told(ctx, sid, "b", 1))
+	ok(t, st.Told(ctx, sid, "b", 1, 1, 7))
 	same(t, silent(101, 1), 0)
 	same(t, silent(101, 2), 1)
 

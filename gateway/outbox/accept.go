@@ -52,6 +52,7 @@ func (o *Outbox) Send(ctx context.Context, drafts []gateway.Draft) ([]gateway.Ac
 	}
 	defer func() { o.release(s.held) }()
 	s.once(ctx)
+	s.attach(ctx)
 	s.queue(ctx)
 	s.collect()
 	return s.out, s.errs
@@ -120,6 +121,7 @@ func (s *sending) collect() {
 			s.out[i].State = gateway.StateAccepted
 		default:
 			s.out[i].State = gateway.StateWaiting
+			s.o.tellWaiting(s.rows[i], it, "")
 		}
 	}
 	for i, j := range s.same {
@@ -173,8 +175,10 @@ func (s *sending) accept(ctx context.Context, d *gateway.Draft) (row Lane, it *i
 	if err := d.Validate(); err != nil {
 		return row, nil, err
 	}
-	if limit := envelope.MaxBody(o.net.Wire); len(d.Body) > limit {
-		return row, nil, gateway.TooLarge(limit)
+	limit := envelope.MaxBody(o.net.Wire)
+	large := len(d.Body) > limit
+	if large && (o.objects == nil || len(d.Body) > maxBody) {
+		return row, nil, gateway.TooLarge(max(limit, o.longest()))
 	}
 	if o.usage.bytes.Load() >= o.cfg.MaxBytes || o.usage.waiting.Load() >= o.cfg.MaxWaiting {
 		return row, nil, gateway.OutboxFull()
@@ -183,8 +187,15 @@ func (s *sending) accept(ctx context.Context, d *gateway.Draft) (row Lane, it *i
 	if err != nil {
 		return row, nil, err
 	}
-	if err := p.topic.Schema.Validate(d.Body); err != nil {
+	it = &item{}
+	if d.File != "" {
+		if it.file, err = o.take(ctx, p, d); err != nil {
+			return row, nil, err
+		}
+	} else if err := p.topic.Schema.Validate(d.Body); err != nil {
 		return row, nil, err
+	} else if large {
+		it.file = &attachment{File: gateway.File{Type: d.MediaType(), Size: int64(len(d.Body))}, body: d.Body}
 	}
 	named := strings.Join(d.To, " ")
 	row, ok := p.rows[named]
@@ -196,13 +207,17 @@ func (s *sending) accept(ctx context.Context, d *gateway.Draft) (row Lane, it *i
 		row.Chan = o.local.chanID(row.Channel, row.Selection)
 		p.rows[named] = row
 	}
-	it = &item{}
 	if d.IdempotencyKey != "" {
 		it.id, it.sum = o.local.messageID(row.Chan, d.IdempotencyKey), contentSum(d)
 	} else if it.id, err = freshID(); err != nil {
 		return row, nil, err
 	}
 	it.frame = envelope.Frame{ID: it.id, Type: d.MediaType(), Body: d.Body, At: o.now(), Corr: d.Corr, Txn: d.Txn, Attrs: d.Attrs}
+	it.size = int64(len(d.Body))
+	if it.file != nil {
+		it.frame.Kind, it.frame.Type, it.frame.Body = envelope.KindObject, it.file.Type, nil
+		it.size = it.file.Size
+	}
 	if d.Re != "" {
 		if it.frame.Re, err = gateway.ParseID(d.Re); err != nil {
 			return row, nil, gateway.DraftInvalid("re", "the id of a message is a UUID in lower case")
@@ -213,7 +228,7 @@ func (s *sending) accept(ctx context.Context, d *gateway.Draft) (row Lane, it *i
 	}
 	var load envelope.Load
 	if !load.Add(&it.frame, o.net.Wire) {
-		return row, nil, gateway.TooLarge(envelope.MaxBody(o.net.Wire))
+		return row, nil, gateway.TooLarge(limit)
 	}
 	return row, it, nil
 }
@@ -253,6 +268,10 @@ func contentSum(d *gateway.Draft) []byte {
 	for _, k := range slices.Sorted(maps.Keys(d.Attrs)) {
 		part(k)
 		part(d.Attrs[k])
+	}
+	if d.File != "" {
+		part("file")
+		part(d.File)
 	}
 	return h.Sum(nil)[:16]
 }

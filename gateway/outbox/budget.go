@@ -92,9 +92,22 @@ func (b *budget) pause(addrs []*delivery) (wait time.Duration) {
 	return wait
 }
 
+// mark reports whether a mark may be sent to addr, and counts it. Where room is
+// short it is left to messages.
+func (b *budget) mark(addr string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if float64(b.rows[addr]) >= gatherPart*float64(b.net.Cap) {
+		return false
+	}
+	b.rows[addr]++
+	return true
+}
+
 // again reports whether wire message pos (-1: the grant) of a session may be
-// sent to addr once more, and counts it.
-func (b *budget) again(sid [32]byte, addr string, pos int64, size int) bool {
+// sent to addr once more: how many times it was within the hour with this one,
+// 0 when it may not.
+func (b *budget) again(sid [32]byte, addr string, pos int64, size int) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock.Now()
@@ -110,13 +123,13 @@ func (b *budget) again(sid [32]byte, addr string, pos int64, size int) bool {
 		all = &bucket{since: now}
 	}
 	if one.n >= resendTimes || all.n+int64(size) > resendBytes || len(b.resends) >= maxResends {
-		return false
+		return 0
 	}
 	one.n++
 	all.n += int64(size)
 	b.resends[key], b.minute[addr] = one, all
 	b.rows[addr]++
-	return true
+	return one.n
 }
 
 // reseal reports whether messages of a lane may be sealed once more because

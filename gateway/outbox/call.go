@@ -22,7 +22,9 @@ type item struct {
 	id    [16]byte
 	sum   []byte
 	frame envelope.Frame
-	moved bool // its frame waits in the store
+	size  int64       // bytes of the body or file
+	file  *attachment // until it waits for it in the store
+	moved bool        // its frame waits in the store
 	call  *call
 	pos   int // in the call
 }

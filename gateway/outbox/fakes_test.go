@@ -166,13 +166,28 @@ func (n *net) set(fail func(bus.Msg) error) {
 	n.fail = fail
 }
 
-// to returns what is stored for an address.
+// to returns what is stored for an address, without marks.
 func (n *net) to(addr string) [][]byte {
+	return n.pick(addr, func(k envelope.Kind) bool { return k != envelope.KindMark })
+}
+
+// marks returns the marks stored for an address.
+func (n *net) marks(addr string) (out []*envelope.Mark) {
+	for _, b := range n.pick(addr, func(k envelope.Kind) bool { return k == envelope.KindMark }) {
+		out = append(out, must(envelope.ParseMark(b)))
+	}
+	return out
+}
+
+func (n *net) pick(addr string, ok func(envelope.Kind) bool) [][]byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var out [][]byte
 	for _, m := range n.stored {
-		if _, mailbox, _, err := bus.ParseSubject(m.Subject); err == nil && mailbox == addr {
+		if _, mailbox, _, err := bus.ParseSubject(m.Subject); err != nil || mailbox != addr {
+			continue
+		}
+		if kind, _ := envelope.KindOf(m.Data, envelope.WireMax); ok(kind) {
 			out = append(out, m.Data)
 		}
 	}

@@ -83,10 +83,24 @@ func (l *lane) add(ctx context.Context, items []*item) {
 func (l *lane) evict(ctx context.Context, code string) {
 	l.park.Lock()
 	defer l.park.Unlock()
+	l.unload(ctx, code, false)
+}
+
+// wake has the worker look into the store: a message there may go on.
+func (l *lane) wake(ctx context.Context) {
+	l.park.Lock()
+	defer l.park.Unlock()
+	l.unload(ctx, "", true)
+	l.kick()
+}
+
+// unload stores the queue, behind what is in the store; more says that there is
+// something to be read there in any case. The caller holds park.
+func (l *lane) unload(ctx context.Context, code string, more bool) {
 	l.mu.Lock()
 	items := l.queue
 	l.queue = nil
-	if len(items) > 0 {
+	if len(items) > 0 || more {
 		l.parked = true
 	}
 	l.mu.Unlock()
@@ -100,7 +114,7 @@ func (l *lane) keep(ctx context.Context, items []*item, code string) {
 	}
 	rows := make([]Waiting, len(items))
 	for i, it := range items {
-		rows[i] = Waiting{ID: it.id, Sum: it.sum, Frame: l.o.local.seal(it.id[:], it.frame.Append(nil)), At: it.frame.At}
+		rows[i] = l.o.waiting(it)
 	}
 	err := l.o.store.Wait(context.WithoutCancel(ctx), l.Lane, code, rows)
 	if err == nil {
@@ -224,30 +238,31 @@ func (l *lane) take(ctx context.Context) ([]*item, error) {
 func (l *lane) unpark(ctx context.Context) ([]*item, error) {
 	l.park.Lock()
 	defer l.park.Unlock()
-	rows, err := l.o.store.Waiting(ctx, l.Lane, drainRows)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 {
-		l.mu.Lock()
-		l.parked = false
-		l.mu.Unlock()
-		return nil, nil
-	}
-	items := make([]*item, 0, len(rows))
-	for i := range rows {
-		w := &rows[i]
-		raw, err := l.o.local.open(w.ID[:], w.Frame)
+	for {
+		rows, err := l.o.store.Waiting(ctx, l.Lane, drainRows)
 		if err != nil {
 			return nil, err
 		}
-		frame, err := envelope.ParseFrame(raw)
-		if err != nil {
-			return nil, err
+		if len(rows) == 0 {
+			l.mu.Lock()
+			l.parked = false
+			l.mu.Unlock()
+			return nil, nil
 		}
-		items = append(items, &item{id: w.ID, sum: w.Sum, frame: *frame, moved: true})
+		items := make([]*item, 0, len(rows))
+		for i := range rows {
+			it, err := l.o.waited(ctx, &rows[i])
+			if err != nil {
+				return nil, err
+			}
+			if it != nil {
+				items = append(items, it)
+			}
+		}
+		if len(items) > 0 {
+			return items[:max(1, l.o.fit(items))], nil
+		}
 	}
-	return items[:max(1, l.o.fit(items))], nil
 }
 
 // stall stores what waits in memory, tells why, and arranges another try.

@@ -110,9 +110,11 @@ type Outbox struct {
 	usage    usage
 	parts    partitions
 	asks     chan ask
-	bodies   Bodies
+	news     chan uploaded // of files that messages wait for
+	marks    watches
 	objects  Objects
 	activity gateway.Activity
+	views    chan view
 
 	mu    sync.Mutex
 	lanes map[laneKey]*lane
@@ -155,17 +157,23 @@ func New(ctx context.Context, d Deps) (*Outbox, error) {
 	o := &Outbox{
 		cfg: d.Config, net: d.Network, store: d.Store, local: loc, trust: d.Trust, self: d.Self, dir: d.Directory,
 		channels: d.Channels, events: d.Events, clock: d.Clock, log: d.Log,
-		pub:    newPublisher(d.Bus, d.Store, d.Self.Addr(), d.Clock, d.Log),
-		budget: newBudget(d.Clock, d.Network),
-		bodies: d.Bodies, objects: d.Objects, activity: d.Activity,
-		asks: make(chan ask, maxAsks), lanes: make(map[laneKey]*lane), keys: make(map[[16]byte]chan struct{}),
+		pub:     newPublisher(d.Bus, d.Store, d.Self.Addr(), d.Clock, d.Log),
+		budget:  newBudget(d.Clock, d.Network),
+		objects: d.Objects, activity: d.Activity, news: make(chan uploaded, maxNews), views: make(chan view, maxViews),
+		marks: watches{of: make(map[laneKey]*watch), news: make(chan struct{}, 1)},
+		asks:  make(chan ask, maxAsks), lanes: make(map[laneKey]*lane), keys: make(map[[16]byte]chan struct{}),
 	}
 	o.pub.where = func(ctx context.Context, addr string) (int, error) {
 		o.parts.forget(addr)
 		return o.partition(ctx, addr)
 	}
+	o.pub.retain = d.Network.RetentionMS
+	o.pub.depot = &depot{store: d.Bodies, clock: d.Clock, log: d.Log, spawn: o.spawn, poke: o.pub.poke, parcels: make(map[bodyKey]*parcel)}
 	if err := o.count(ctx); err != nil {
 		return nil, err
+	}
+	if o.objects != nil {
+		o.objects.OnPushed(o.onPushed)
 	}
 	d.Trust.OnChange(o.changed)
 	return o, nil
@@ -205,6 +213,11 @@ func (o *Outbox) Run(ctx context.Context) error {
 	o.spawn(o.follow)
 	o.spawn(o.sweeps)
 	o.spawn(o.resend)
+	o.spawn(o.uploads)
+	o.spawn(o.keepMarks)
+	if o.activity != nil {
+		o.spawn(o.watchReceipts)
+	}
 	return o.pub.run(ctx)
 }
 

@@ -35,7 +35,10 @@ type delivery struct {
 	sid    [32]byte
 	addr   string
 	pp     int
+	size   int                // members of the session
+	naf    int64              // its end, ms
 	stored int64              // positions below are at the broker
+	moved  int64              // when stored last moved, ms
 	ahead  map[int64]struct{} // and these above it
 	want   int64              // positions below are committed
 	flying int                // publishes under way
@@ -68,7 +71,9 @@ type publisher struct {
 	log   *slog.Logger
 
 	// where asks the directory for the partition of a mailbox.
-	where func(ctx context.Context, addr string) (int, error)
+	where  func(ctx context.Context, addr string) (int, error)
+	depot  *depot
+	retain int64 // R, ms
 
 	mu     sync.Mutex
 	behind map[*delivery]struct{}
@@ -107,7 +112,7 @@ func (p *publisher) deliveryLocked(m *Member) *delivery {
 	key := memberKey{m.SID, m.Addr}
 	d, ok := p.known[key]
 	if !ok {
-		d = &delivery{sid: m.SID, addr: m.Addr, pp: m.PP, stored: m.Published, want: m.Published}
+		d = &delivery{sid: m.SID, addr: m.Addr, pp: m.PP, size: m.Size, naf: m.NAF, stored: m.Published, want: m.Published}
 		p.known[key] = d
 	}
 	return d
@@ -146,6 +151,16 @@ func (p *publisher) at(m *Member, seq int64) bool {
 	}
 	_, ahead := d.ahead[seq+1]
 	return ahead || d.stored >= seq+2
+}
+
+// place is the partition of a member's mailbox as far as is known.
+func (p *publisher) place(m *Member) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d, ok := p.known[memberKey{m.SID, m.Addr}]; ok {
+		return d.pp
+	}
+	return m.PP
 }
 
 // expect says that the wire messages are committed, and calls done when all are
@@ -260,6 +275,7 @@ func (p *publisher) storedLocked(d *delivery, pos int64) (done func()) {
 	switch {
 	case pos == d.stored:
 		d.stored++
+		d.moved = p.clock.Now().UnixMilli()
 		for len(d.ahead) > 0 {
 			if _, ok := d.ahead[d.stored]; !ok {
 				break

@@ -171,7 +171,14 @@ func (p *publisher) read(ctx context.Context, d *delivery) ([]wire, error) {
 			p.storedLocked(d, e.Seq+1)
 			continue
 		}
-		wires = append(wires, wire{d, e.Seq + 1, e.Bytes})
+		data, err := p.depot.form(e, d.size, d.naf+p.retain)
+		if err != nil {
+			return nil, err
+		}
+		if data == nil {
+			break // its body first
+		}
+		wires = append(wires, wire{d, e.Seq + 1, data})
 	}
 	if len(list) == 0 && next < want { // forgotten meanwhile
 		d.stored = max(d.stored, want)
@@ -190,13 +197,8 @@ func (p *publisher) skip(d *delivery, from, want int64) {
 // save writes the cursors that moved.
 func (p *publisher) save(ctx context.Context) {
 	p.mu.Lock()
-	list := make([]Cursor, 0, len(p.dirty))
-	moved := make([]*delivery, 0, len(p.dirty))
-	for d := range p.dirty {
-		list = append(list, Cursor{SID: d.sid, Addr: d.addr, Published: d.stored})
-		moved = append(moved, d)
-		delete(p.dirty, d)
-	}
+	list, moved := p.cursorsLocked()
+	clear(p.dirty)
 	p.mu.Unlock()
 	if len(list) == 0 {
 		return
@@ -214,4 +216,33 @@ func (p *publisher) save(ctx context.Context) {
 	if err != nil {
 		p.log.Error("outbox cursors not saved", "err", err)
 	}
+}
+
+// cursorsLocked lists the cursors that moved. One stands for all members of a
+// session that are equally far, as they are where nobody is held up.
+func (p *publisher) cursorsLocked() (list []Cursor, moved []*delivery) {
+	type level struct {
+		sid    [32]byte
+		stored int64
+	}
+	equal := make(map[level]int, 1)
+	moved = make([]*delivery, 0, len(p.dirty))
+	for d := range p.dirty {
+		moved = append(moved, d)
+		equal[level{d.sid, d.stored}]++
+	}
+	for _, d := range moved {
+		c := Cursor{SID: d.sid, Addr: d.addr, Published: d.stored, At: d.moved}
+		if d.size > 1 {
+			l := level{d.sid, d.stored}
+			switch n := equal[l]; {
+			case n < 0:
+				continue
+			case n == d.size:
+				c.Addr, equal[l] = "", -1
+			}
+		}
+		list = append(list, c)
+	}
+	return list, moved
 }

@@ -45,7 +45,7 @@ func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error 
 	if err := r.Verify(cert.PublicKey()); err != nil {
 		return err
 	}
-	change := &ReceiptChange{Addr: sender, At: r.At}
+	change := &ReceiptChange{Addr: sender, At: r.At, Now: o.now()}
 	var after []func()
 	var held []*lane
 	defer func() {
@@ -126,7 +126,7 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 			fresh.Missing = append(fresh.Missing, Range{int64(r.First), min(int64(r.Last), s.Next-1), int64(r.Why)})
 		}
 	}
-	again, ended, err := o.refusals(ctx, s, m, &fresh)
+	again, news, ended, err := o.refusals(ctx, s, m, &fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +147,11 @@ func (o *Outbox) receiptLane(ctx context.Context, cert *envelope.Certificate, l 
 	if err != nil {
 		return nil, err
 	}
-	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Missing: fresh.Missing,
+	change.Lanes = append(change.Lanes, LaneChange{SID: l.Session, Upto: fresh.Upto, Refused: fresh.Refused, Fresh: news, Missing: fresh.Missing,
 		Needs: fresh.needs(), From: s.Done, Done: max(s.Done, min(s.Next, others, fresh.needs()))})
 	return func() {
 		o.answer(s, &fresh)
+		o.tellReceipt(s, m, &fresh, news)
 		if reopened {
 			l := o.lane(s.Lane)
 			defer l.pins.Add(-1)
@@ -184,7 +185,7 @@ var envelopeOnly = map[envelope.Code]bool{envelope.BadSeal: true, envelope.BadFr
 // refusals reports what a receipt refuses that was not refused before. Again
 // are the ranges to be sealed anew; ended says that the session is over for
 // this member.
-func (o *Outbox) refusals(ctx context.Context, s *Session, old, fresh *Member) (again []Refusal, ended bool, err error) {
+func (o *Outbox) refusals(ctx context.Context, s *Session, old, fresh *Member) (again, news []Refusal, ended bool, err error) {
 	known := make(map[Refusal]bool, len(old.Refused))
 	for _, r := range old.Refused {
 		known[r] = true
@@ -193,6 +194,7 @@ func (o *Outbox) refusals(ctx context.Context, s *Session, old, fresh *Member) (
 		if known[r] {
 			continue
 		}
+		news = append(news, r)
 		code := envelope.Code(r.Code)
 		if r.Frame < 0 && !envelopeOnly[code] {
 			ended = true
@@ -202,14 +204,14 @@ func (o *Outbox) refusals(ctx context.Context, s *Session, old, fresh *Member) (
 		}
 		ids, err := o.idsOf(ctx, s, r)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		e := gateway.Event{At: o.now(), Kind: gateway.KindSent, Code: r.Code, DID: fresh.DID, Session: envelope.Digest(s.SID).String(), Messages: ids,
 			Channel: s.Channel, Topic: s.Topic, Detail: fmt.Sprintf("refused by the recipient: envelopes %d to %d", r.A, min(r.B, s.Next-1))}
 		e.Seq = gateway.Seq(uint64(r.A))
 		o.events.Emit(ctx, e)
 	}
-	return again, ended, nil
+	return again, news, ended, nil
 }
 
 // maxEventIDs bounds the message ids in one event.
@@ -265,7 +267,7 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 			if err != nil || len(list) == 0 {
 				return err
 			}
-			rows, err := o.frames(s, list)
+			rows, err := o.frames(ctx, s, list)
 			if err != nil {
 				return err
 			}
@@ -276,14 +278,12 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 			seq = list[len(list)-1].Seq + 1
 		}
 	}
-	l.mu.Lock()
-	l.parked = true
-	l.mu.Unlock()
+	l.unload(ctx, "", true) // what is queued comes after them
 	return nil
 }
 
 // frames opens own envelopes again.
-func (o *Outbox) frames(s *Session, list []Envelope) ([]Waiting, error) {
+func (o *Outbox) frames(ctx context.Context, s *Session, list []Envelope) ([]Waiting, error) {
 	secret, err := o.secret(s)
 	if err != nil {
 		return nil, err
@@ -304,7 +304,13 @@ func (o *Outbox) frames(s *Session, list []Envelope) ([]Waiting, error) {
 		}
 		for j := range opened.Frames {
 			f := &opened.Frames[j]
-			rows = append(rows, Waiting{ID: f.ID, Frame: o.local.seal(f.ID[:], opened.Encoded[j]), At: f.At})
+			w := Waiting{ID: f.ID, Frame: o.local.seal(f.ID[:], opened.Encoded[j]), At: f.At, Type: f.Type, Size: int64(len(f.Body))}
+			if f.Kind == envelope.KindObject {
+				if err := o.attached(ctx, &w); err != nil {
+					return nil, err
+				}
+			}
+			rows = append(rows, w)
 		}
 	}
 	return rows, nil

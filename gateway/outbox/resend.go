@@ -82,7 +82,7 @@ func (o *Outbox) sendAgain(ctx context.Context, a ask) error {
 // grantAgain makes a new box for the member's newest package: same core, same
 // secret, same prev.
 func (o *Outbox) grantAgain(ctx context.Context, s *Session, m *Member) error {
-	if !o.budget.again(s.SID, m.Addr, -1, envelope.MaxBox) {
+	if o.budget.again(s.SID, m.Addr, -1, envelope.MaxBox) == 0 {
 		return nil
 	}
 	ch, err := o.channels.Channel(s.Channel)
@@ -141,12 +141,75 @@ func (o *Outbox) rangeAgain(ctx context.Context, s *Session, m *Member, r Range)
 		seq = list[len(list)-1].Seq + 1
 		var wires [][]byte
 		for i := range list {
-			if b := list[i].Bytes; b != nil && o.budget.again(s.SID, m.Addr, list[i].Seq, len(b)) {
-				wires = append(wires, b)
+			b := list[i].Bytes
+			if b == nil {
+				continue
 			}
+			times := o.budget.again(s.SID, m.Addr, list[i].Seq, len(b))
+			if times == 0 {
+				continue
+			}
+			if b, err = o.form(ctx, s, &list[i], r.Why, times); err != nil {
+				return err
+			}
+			wires = append(wires, b)
 		}
 		if err := o.post(ctx, m, wires); err != nil {
 			return err
+		}
+		if len(wires) > 0 {
+			if err := o.store.Resent(ctx, s.SID, m.Addr, list[0].Seq, list[len(list)-1].Seq, o.now()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// form is how an envelope is sent to one member again: as it was first sent.
+// Where its body was not found, that is brought to the broker once more, and so
+// are the parts of its files; at the second time of asking the body comes with
+// the message, since the broker may hold other bytes under its name.
+func (o *Outbox) form(ctx context.Context, s *Session, env *Envelope, why, times int64) ([]byte, error) {
+	e, err := envelope.ParseEnvelope(env.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if why == int64(envelope.WhyBody) {
+		if err := o.repush(ctx, env); err != nil {
+			return nil, err
+		}
+	}
+	if !o.pub.depot.noticed(e, s.Size) {
+		return env.Bytes, nil
+	}
+	if why == int64(envelope.WhyBody) {
+		if times > 1 {
+			return env.Bytes, nil
+		}
+		if err := o.pub.depot.put(ctx, e, s.NAF+o.net.RetentionMS); err != nil {
+			o.log.Info("body not at the broker", "session", e.Session, "seq", e.Seq, "err", err)
+			return env.Bytes, nil
+		}
+	}
+	return e.Notice().Bytes(), nil
+}
+
+// repush brings the parts of an envelope's files to the broker once more.
+func (o *Outbox) repush(ctx context.Context, env *Envelope) error {
+	if o.objects == nil {
+		return nil
+	}
+	for _, id := range env.IDs {
+		f, err := o.store.File(ctx, id)
+		if errors.Is(err, ErrNoRow) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := o.objects.Repush(ctx, f.File); err != nil {
+			o.log.Info("file not brought to the broker again", "file", f.File, "err", err)
 		}
 	}
 	return nil

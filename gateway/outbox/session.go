@@ -27,6 +27,7 @@ type session struct {
 	base       [32]byte // fingerprint of the plan without members
 	seats      []seat
 	members    []Member
+	to         []string // the first of them
 	left       []string
 	creds      []envelope.Digest
 	deliveries []*delivery
@@ -170,7 +171,7 @@ func (l *lane) openSession(ctx context.Context, p *plan, void bool) error {
 		if err := o.trust.Keep(ctx, m.DID, m.Inst); err != nil {
 			return err
 		}
-		s.members[i] = Member{SID: core.Session(), Addr: m.Addr, DID: m.DID, Inst: m.Inst, PP: m.PP, Upto: -1}
+		s.members[i] = Member{SID: core.Session(), Addr: m.Addr, DID: m.DID, Inst: m.Inst, PP: m.PP, Upto: -1, Size: len(p.members), NAF: core.NotAfter}
 		if e, ok := last[m.Addr]; ok {
 			s.members[i].Prev = &e
 		}
@@ -178,6 +179,7 @@ func (l *lane) openSession(ctx context.Context, p *plan, void bool) error {
 	if err := o.grants(ctx, s, p.members); err != nil {
 		return err
 	}
+	s.to = names(s.members)
 	s.keys = envelope.NewSessionKeys(core.Session(), s.secret)
 	s.deliveries = make([]*delivery, len(s.members))
 	for i := range s.members {
@@ -268,7 +270,7 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 			<-l.flight
 		}
 	}
-	c, err := l.seal(ctx, s, items)
+	c, e, err := l.seal(ctx, s, items)
 	if err == nil {
 		err = o.store.Commit(context.WithoutCancel(ctx), c)
 		if err != nil {
@@ -299,7 +301,13 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		return nil
 	}
 	s.next, s.head, s.t = c.Envelope.Seq+1, c.Envelope.D, c.Envelope.At
-	wires := s.wires(c)
+	o.marks.note(laneKey{l.Chan, l.Topic}, c, s.core.NotAfter)
+	data := e.Bytes()
+	body := o.pub.depot.noticed(e, len(s.members))
+	if body {
+		data = e.Notice().Bytes()
+	}
+	wires := s.wires(c, data)
 	for i := range s.members {
 		s.members[i].Grant = nil // the store has it
 	}
@@ -307,6 +315,7 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		for _, it := range items {
 			it.finish(stored, nil)
 		}
+		o.tellStored(s, c, items)
 	})
 	if !free {
 		o.pub.leave(wires)
@@ -319,6 +328,14 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		defer close(now)
 		if before != nil {
 			<-before // a lane's envelopes reach the broker in their order
+		}
+		if body {
+			if err := o.pub.depot.put(ctx, e, s.core.NotAfter+o.net.RetentionMS); err != nil {
+				o.log.Debug("body not at the broker", "session", e.Session, "seq", e.Seq, "err", err)
+				o.pub.leave(wires)
+				return
+			}
+			o.pub.depot.sent(e, data)
 		}
 		o.pub.send(ctx, wires)
 	}) {
@@ -338,7 +355,7 @@ func (o *Outbox) adopt() {
 }
 
 // seal makes the next envelope of the session.
-func (l *lane) seal(ctx context.Context, s *session, items []*item) (*Commit, error) {
+func (l *lane) seal(ctx context.Context, s *session, items []*item) (*Commit, *envelope.Envelope, error) {
 	frames := make([]envelope.Frame, len(items))
 	c := &Commit{Lane: l.Lane, Sums: make([][]byte, len(items)), Moved: make([]bool, len(items))}
 	ids := make([][16]byte, len(items))
@@ -348,20 +365,21 @@ func (l *lane) seal(ctx context.Context, s *session, items []*item) (*Commit, er
 	t := max(l.o.now(), s.t, s.core.NotBefore)
 	e, err := s.keys.Seal(ctx, l.o.signer(s.core.Cert), envelope.Entry{Seq: uint64(s.next), Prev: s.head, Time: t}, frames)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c.Envelope = Envelope{SID: s.core.Session(), Seq: s.next, D: e.Digest(), At: t, IDs: ids, Bytes: e.Bytes()}
+	c.Envelope = Envelope{SID: s.core.Session(), Seq: s.next, D: e.Digest(), At: t, IDs: ids, About: encodeAbout(items, t), Bytes: e.Bytes()}
 	if s.next == 0 {
 		sid := s.core.Session()
 		c.Opened = &Session{Lane: l.Lane, SID: sid, Core: s.core.Bytes(), Secret: l.o.local.seal(sid[:], s.secret[:]),
 			Creds: digests(s.creds), Left: s.left, NBF: s.core.NotBefore, NAF: s.core.NotAfter}
 		c.Members = s.members
 	}
-	return c, nil
+	return c, e, nil
 }
 
-// wires lists the wire messages of a commit: the grants first.
-func (s *session) wires(c *Commit) []wire {
+// wires lists the wire messages of a commit: the grants first, then the
+// envelope, or its notice.
+func (s *session) wires(c *Commit, data []byte) []wire {
 	list := make([]wire, 0, 2*len(s.members))
 	if c.Opened != nil {
 		for i := range s.members {
@@ -369,7 +387,7 @@ func (s *session) wires(c *Commit) []wire {
 		}
 	}
 	for i := range s.members {
-		list = append(list, wire{s.deliveries[i], c.Envelope.Seq + 1, c.Envelope.Bytes})
+		list = append(list, wire{s.deliveries[i], c.Envelope.Seq + 1, data})
 	}
 	return list
 }

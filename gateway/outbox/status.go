@@ -83,18 +83,22 @@ func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus,
 		return nil, err
 	}
 	now := o.now()
-	st := &gateway.MessageStatus{ID: id, Channel: m.Channel, At: m.At, State: gateway.StateWaiting, Code: m.Code, Recipients: []gateway.Recipient{}}
+	file, err := o.fileOf(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	st := &gateway.MessageStatus{ID: id, Channel: m.Channel, At: m.At, State: gateway.StateWaiting, Code: m.Code, File: file, Recipients: []gateway.Recipient{}}
 	if !m.Sealed {
 		if now > m.At+o.net.RetentionMS {
 			st.State = gateway.StateUndelivered
 		}
-		return st, nil
+		return st, o.steps(ctx, st, m, nil)
 	}
 	s, err := o.store.Session(ctx, m.SID)
 	if err != nil {
 		return nil, err
 	}
-	members, err := o.store.Members(ctx, m.SID)
+	members, err := o.store.Standing(ctx, m.SID)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +107,30 @@ func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus,
 		st.Recipients = append(st.Recipients, gateway.Recipient{DID: members[i].DID, Inst: members[i].Inst, State: state, Code: code})
 	}
 	st.State, st.Code = least(st.Recipients)
+	if err := o.handedOver(ctx, st, m); err != nil {
+		return nil, err
+	}
+	if err := o.steps(ctx, st, m, members); err != nil {
+		return nil, err
+	}
 	for _, did := range s.Left {
 		st.Recipients = append(st.Recipients, gateway.Recipient{DID: did, State: gateway.StateUndelivered, Code: string(envelope.BadPackage)})
 	}
 	return st, nil
+}
+
+// handedOver replaces the time of sealing by that of acceptance.
+func (o *Outbox) handedOver(ctx context.Context, st *gateway.MessageStatus, m *Message) error {
+	list, err := o.store.Between(ctx, m.SID, m.Seq, m.Seq, 1)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	known, err := decodeAbout(list[0].About, len(list[0].IDs), list[0].At)
+	if err == nil && m.Idx < len(known) {
+		st.At = known[m.Idx].at
+	}
+	m.At = list[0].At
+	return err
 }
 
 // state is what is known about one recipient of a message.

@@ -11,23 +11,29 @@ var ErrNoRow = errors.New("not in the outbox")
 // Store keeps what the outbox must not forget. Its writes are durable when they
 // return and each is one transaction. gateway/sqlstore implements it.
 type Store interface {
+	FileStore
+	LogStore
+	MarkStore
+
 	// Secret returns the wrapped local secret, storing fresh when there is none.
 	Secret(ctx context.Context, fresh []byte) ([]byte, error)
 
 	// Commit writes one sealed envelope with all that belongs to it, or nothing.
 	// It must fail when the session's number is not the one the store expects.
 	Commit(ctx context.Context, c *Commit) error
-	// Wait writes messages that cannot be sealed yet, with their frames. A
-	// message that is there already is left as it is.
+	// Wait writes messages that cannot be sealed yet, with their frames and
+	// files. A message that is there already is left as it is.
 	Wait(ctx context.Context, lane Lane, code string, rows []Waiting) error
 	// Reopen makes messages of an ended session wait again, to be sealed in the
 	// next one under the same ids. Those that moved on meanwhile are left alone.
 	Reopen(ctx context.Context, lane Lane, code string, sid [32]byte, rows []Waiting) error
-	// Waiting reads the oldest waiting frames of a lane, at most max of them.
+	// Waiting reads the oldest waiting frames of a lane that are not held back,
+	// at most max of them.
 	Waiting(ctx context.Context, lane Lane, max int) ([]Waiting, error)
-	// WaitingLanes lists the lanes that have waiting frames.
+	// WaitingLanes lists the lanes that have waiting frames not held back.
 	WaitingLanes(ctx context.Context) ([]Lane, error)
-	// Blame sets the code that says why the frames of a lane wait.
+	// Blame sets the code that says why the frames of a lane wait that are not
+	// held back.
 	Blame(ctx context.Context, lane Lane, code string) error
 
 	// Message returns where a message is, or ErrNoRow.
@@ -50,7 +56,8 @@ type Store interface {
 	// Unpublished lists members with something the broker has not stored,
 	// in the order of their sessions.
 	Unpublished(ctx context.Context, max int) ([]Member, error)
-	// Published moves the publish cursors of members forward, never back.
+	// Published moves the publish cursors of members forward, never back, and
+	// notes when.
 	Published(ctx context.Context, cursors []Cursor) error
 	// Regrant replaces the grant bytes of a member.
 	Regrant(ctx context.Context, sid [32]byte, addr string, pp int, grant []byte) error
@@ -63,14 +70,15 @@ type Store interface {
 	// Receipt stores what a receipt changed, and drops the bytes of envelopes
 	// below each Done. It returns the number of bytes dropped.
 	Receipt(ctx context.Context, r *ReceiptChange) (freed int64, err error)
-	// Told notes that unconfirmed (1) or undelivered (2) was reported.
-	Told(ctx context.Context, sid [32]byte, addr string, told int) error
+	// Told notes that unconfirmed (1) or undelivered (2) was reported, at a time
+	// about envelopes from a.
+	Told(ctx context.Context, sid [32]byte, addr string, told int, a, at int64) error
 	// Silent lists members whose receipts lag behind an envelope committed
 	// before at and that were not told this level yet.
 	Silent(ctx context.Context, at int64, told int, max int) ([]Member, error)
 
 	// Expire drops the frames of messages that wait since before at, and forgets
-	// such messages from before forget.
+	// such messages, with their files, from before forget.
 	Expire(ctx context.Context, at, forget int64) error
 	// Retire drops core, secret and envelope bytes of a session.
 	Retire(ctx context.Context, sid [32]byte) error
@@ -111,6 +119,9 @@ type Session struct {
 	Next   int64
 	Head   [32]byte
 	Done   int64 // envelopes below have no bytes any more
+	Last   int64 // time of the newest envelope
+	Size   int   // number of members
+	Marked int64 // time of the last mark, 0 for none
 }
 
 // Member is one recipient instance of a session.
@@ -128,12 +139,15 @@ type Member struct {
 	Missing   []Range
 	Told      int
 
-	// Next is the next number of the session; set by reads alone.
+	// Next is the next number of the session, Size the number of its members and
+	// NAF its end; set by reads alone.
 	Next int64
+	Size int
+	NAF  int64
 }
 
 // Range is a range of envelopes asked for again. Why: 1 hole, 2 no secret,
-// 3 bad bytes.
+// 3 bad bytes, 4 body not found.
 type Range struct{ A, B, Why int64 }
 
 // Refusal is a range of envelopes refused, or one frame of them when Frame is
@@ -151,6 +165,7 @@ type Envelope struct {
 	D     [32]byte
 	At    int64
 	IDs   [][16]byte
+	About []byte // type, size and time of the frames
 	Bytes []byte
 }
 
@@ -171,8 +186,16 @@ type Message struct {
 type Waiting struct {
 	ID    [16]byte
 	Sum   []byte
-	Frame []byte // sealed under the local key
+	Frame []byte // sealed under the local key; without body when there is a File
 	At    int64
+	Type  string // media type
+	Size  int64  // bytes of the body or file
+
+	// File is the file it carries, with Info sealed under the local key; Held
+	// says that the file is not at the broker yet. Wait writes them.
+	File string
+	Info []byte
+	Held bool
 }
 
 // Commit is one envelope with all that has to become durable with it.
@@ -188,14 +211,16 @@ type Commit struct {
 // Cursor is a publish cursor.
 type Cursor struct {
 	SID       [32]byte
-	Addr      string
+	Addr      string // empty: all members of the session
 	Published int64
+	At        int64
 }
 
 // ReceiptChange is what a receipt changed.
 type ReceiptChange struct {
 	Addr  string
-	At    int64
+	At    int64 // by the receipt
+	Now   int64
 	Lanes []LaneChange
 }
 
@@ -204,6 +229,7 @@ type LaneChange struct {
 	SID     [32]byte
 	Upto    int64
 	Refused []Refusal
+	Fresh   []Refusal // those of Refused that were not there before
 	Missing []Range
 	Needs   int64 // first envelope this member may still ask for
 	From    int64 // envelopes below had no bytes before

@@ -55,6 +55,9 @@ func (o *Outbox) sweep(ctx context.Context) error {
 	if err := o.store.Expire(ctx, now-o.net.RetentionMS, now-o.net.RetentionMS-keepStatus.Milliseconds()); err != nil {
 		return err
 	}
+	if err := o.sweepFiles(ctx); err != nil {
+		return err
+	}
 	list, err := o.store.Sessions(ctx, now-min(secretGrace, o.net.RetentionMS), sweepPage)
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (o *Outbox) silent(ctx context.Context, now int64) error {
 				return err
 			}
 		}
-		if err := o.store.Told(ctx, m.SID, m.Addr, toldUnconfirmed); err != nil {
+		if err := o.store.Told(ctx, m.SID, m.Addr, toldUnconfirmed, m.Upto+1, now); err != nil {
 			return err
 		}
 	}
@@ -127,7 +130,7 @@ func (o *Outbox) age(ctx context.Context, s *Session, now int64) error {
 		if err := o.report(ctx, m, "undelivered", "no receipt within the retention"); err != nil {
 			return err
 		}
-		if err := o.store.Told(ctx, m.SID, m.Addr, toldUndelivered); err != nil {
+		if err := o.store.Told(ctx, m.SID, m.Addr, toldUndelivered, m.Upto+1, now); err != nil {
 			return err
 		}
 	}

@@ -37,93 +37,19 @@ func (o *Outbox) Commit(ctx context.Context, c *outbox.Commit) error {
 				return err
 			}
 		}
-		r, err := tx.Exec(`UPDATE outbox_sessions SET next = $1, head = $2 WHERE sid = $3 AND next = $4`, e.Seq+1, e.D[:], e.SID[:], e.Seq)
+		r, err := tx.Exec(`UPDATE outbox_sessions SET next = $1, head = $2, last = $3 WHERE sid = $4 AND next = $5`, e.Seq+1, e.D[:], e.At, e.SID[:], e.Seq)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n != 1 {
 			return fmt.Errorf("outbox: number %d of the session is taken: %w", e.Seq, err)
 		}
-		if _, err := tx.Exec(`INSERT INTO outbox_envelopes (sid, seq, d, at, ids, bytes) VALUES ($1, $2, $3, $4, $5, $6)`,
-			e.SID[:], e.Seq, e.D[:], e.At, joinIDs(e.IDs), e.Bytes); err != nil {
+		if _, err := tx.Exec(`INSERT INTO outbox_envelopes (sid, seq, d, at, ids, bytes, about) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			e.SID[:], e.Seq, e.D[:], e.At, joinIDs(e.IDs), e.Bytes, e.About); err != nil {
 			return err
 		}
 		return placeMessages(tx, c)
 	})
-}
-
-// Wait implements outbox.Store.
-func (o *Outbox) Wait(ctx context.Context, l outbox.Lane, code string, rows []outbox.Waiting) error {
-	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		for i := range rows {
-			w := &rows[i]
-			if _, err := tx.Exec(`INSERT INTO outbox_messages (id, chan, sum, at, sid, seq, idx) VALUES ($1, $2, $3, $4, NULL, 0, 0) ON CONFLICT (id) DO NOTHING`,
-				w.ID[:], l.Chan[:], w.Sum, w.At); err != nil {
-				return err
-			}
-			if err := insertWaiting(tx, &l, code, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Reopen implements outbox.Store.
-func (o *Outbox) Reopen(ctx context.Context, l outbox.Lane, code string, sid [32]byte, rows []outbox.Waiting) error {
-	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		for i := range rows {
-			w := &rows[i]
-			r, err := tx.Exec(`UPDATE outbox_messages SET sid = NULL WHERE id = $1 AND sid = $2`, w.ID[:], sid[:])
-			if err != nil {
-				return err
-			}
-			if n, err := r.RowsAffected(); err != nil || n == 0 {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			if err := insertWaiting(tx, &l, code, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func insertWaiting(tx *sqlkit.Tx, l *outbox.Lane, code string, w *outbox.Waiting) error {
-	_, err := tx.Exec(`INSERT INTO outbox_waiting (id, chan, topic, channel, selection, frame, at, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-		w.ID[:], l.Chan[:], l.Topic, l.Channel, l.Selection, w.Frame, w.At, code)
-	return err
-}
-
-// Waiting implements outbox.Store.
-func (o *Outbox) Waiting(ctx context.Context, l outbox.Lane, max int) ([]outbox.Waiting, error) {
-	rows, err := o.db.Query(ctx, `SELECT w.id, m.sum, w.frame, w.at FROM outbox_waiting w JOIN outbox_messages m ON m.id = w.id
-		WHERE w.chan = $1 AND w.topic = $2 ORDER BY w.n LIMIT $3`, l.Chan[:], l.Topic, max)
-	return collect(rows, err, func(scan func(...any) error) (w outbox.Waiting, err error) {
-		var id []byte
-		err = scan(&id, &w.Sum, &w.Frame, &w.At)
-		copy(w.ID[:], id)
-		return w, err
-	})
-}
-
-// WaitingLanes implements outbox.Store.
-func (o *Outbox) WaitingLanes(ctx context.Context) ([]outbox.Lane, error) {
-	rows, err := o.db.Query(ctx, `SELECT DISTINCT chan, topic, channel, selection FROM outbox_waiting`)
-	return collect(rows, err, func(scan func(...any) error) (l outbox.Lane, err error) {
-		var c []byte
-		err = scan(&c, &l.Topic, &l.Channel, &l.Selection)
-		copy(l.Chan[:], c)
-		return l, err
-	})
-}
-
-// Blame implements outbox.Store.
-func (o *Outbox) Blame(ctx context.Context, l outbox.Lane, code string) error {
-	return o.exec(ctx, `UPDATE outbox_waiting SET code = $1 WHERE chan = $2 AND topic = $3 AND code <> $4`, code, l.Chan[:], l.Topic, code)
 }
 
 // Message implements outbox.Store.
@@ -141,12 +67,12 @@ func (o *Outbox) Message(ctx context.Context, id [16]byte) (*outbox.Message, err
 	return &m, nil
 }
 
-const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done`
+const sessionColumns = `sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done, last, size, marked`
 
 func scanSession(scan func(...any) error) (s outbox.Session, err error) {
 	var sid, c, creds, head []byte
 	var left string
-	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &left, &s.NBF, &s.NAF, &s.Next, &head, &s.Done)
+	err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.Core, &s.Secret, &creds, &left, &s.NBF, &s.NAF, &s.Next, &head, &s.Done, &s.Last, &s.Size, &s.Marked)
 	copy(s.SID[:], sid)
 	copy(s.Chan[:], c)
 	copy(s.Head[:], head)
@@ -170,8 +96,11 @@ func (o *Outbox) Sessions(ctx context.Context, naf int64, max int) ([]outbox.Ses
 	return collect(rows, err, scanSession)
 }
 
-const memberColumns = `m.sid, m.addr, m.did, m.inst, m.pp, m.sent, m.prev_sid, m.prev_seq, m.prev_d, m.prev_naf, m.published, m.upto, m.refused, m.missing, m.told, s.next
+const (
+	memberColumns = `m.sid, m.addr, m.did, m.inst, m.pp, m.sent, ` + memberRest
+	memberRest    = `m.prev_sid, m.prev_seq, m.prev_d, m.prev_naf, m.published, m.upto, m.refused, m.missing, m.told, s.next, s.size, s.naf
 	FROM outbox_members m JOIN outbox_sessions s ON s.sid = m.sid`
+)
 
 func scanMember(scan func(...any) error) (m outbox.Member, err error) {
 	var sid, prevSID, prevD []byte
@@ -179,7 +108,7 @@ func scanMember(scan func(...any) error) (m outbox.Member, err error) {
 	var refused, missing string
 	var prev outbox.Entry
 	if err = scan(&sid, &m.Addr, &m.DID, &inst, &m.PP, &m.Grant, &prevSID, &prev.Seq, &prevD, &prev.NAF,
-		&m.Published, &m.Upto, &refused, &missing, &m.Told, &m.Next); err != nil {
+		&m.Published, &m.Upto, &refused, &missing, &m.Told, &m.Next, &m.Size, &m.NAF); err != nil {
 		return m, err
 	}
 	copy(m.SID[:], sid)
@@ -269,20 +198,6 @@ func (o *Outbox) Last(ctx context.Context, l outbox.Lane, addrs []string) (map[s
 		out[addr] = e
 	}
 	return out, nil
-}
-
-// Published implements outbox.Store.
-func (o *Outbox) Published(ctx context.Context, cursors []outbox.Cursor) error {
-	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		for i := range cursors {
-			c := &cursors[i]
-			if _, err := tx.Exec(`UPDATE outbox_members SET published = $1 WHERE sid = $2 AND addr = $3 AND published < $4`,
-				c.Published, c.SID[:], c.Addr, c.Published); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // Regrant implements outbox.Store.

@@ -72,9 +72,9 @@ func moveMessage(tx *sqlkit.Tx, c *outbox.Commit, i int) error {
 }
 
 func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) error {
-	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0)`,
-		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), strings.Join(s.Left, " "), s.NBF, s.NAF, s.SID[:]); err != nil {
+	if _, err := tx.Exec(`INSERT INTO outbox_sessions (sid, chan, topic, channel, selection, core, secret, creds, left_out, nbf, naf, next, head, done, last, size)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, $13, $14)`,
+		s.SID[:], s.Chan[:], s.Topic, s.Channel, s.Selection, s.Core, s.Secret, joinDigests(s.Creds), strings.Join(s.Left, " "), s.NBF, s.NAF, s.SID[:], s.NBF, len(members)); err != nil {
 		return err
 	}
 	for i := range members {
@@ -91,5 +91,10 @@ func insertSession(tx *sqlkit.Tx, s *outbox.Session, members []outbox.Member) er
 			return err
 		}
 	}
-	return nil
+	// Whoever was in the lane's session before and is not in this one has to be
+	// told that nothing follows: nobody else tells them.
+	_, err := tx.Exec(`UPDATE outbox_members SET closed = 1 WHERE closed = 0
+		AND sid = (SELECT p.sid FROM outbox_sessions p WHERE p.chan = $1 AND p.topic = $2 AND p.sid <> $3 ORDER BY p.n DESC LIMIT 1)
+		AND addr NOT IN (SELECT addr FROM outbox_members WHERE sid = $4)`, s.Chan[:], s.Topic, s.SID[:], s.SID[:])
+	return err
 }

@@ -36,6 +36,9 @@ func (o *Outbox) Receipt(ctx context.Context, r *outbox.ReceiptChange) (freed in
 				l.Upto, encodeRanges(l.Refused), encodeRanges(l.Missing), l.Needs, l.SID[:], r.Addr); err != nil {
 				return err
 			}
+			if err := receiptSteps(tx, r, l); err != nil {
+				return err
+			}
 			if l.Done <= l.From {
 				continue
 			}
@@ -64,18 +67,12 @@ func dropBytes(tx *sqlkit.Tx, l *outbox.LaneChange) (freed int64, err error) {
 }
 
 // Told implements outbox.Store.
-func (o *Outbox) Told(ctx context.Context, sid [32]byte, addr string, told int) error {
-	return o.exec(ctx, `UPDATE outbox_members SET told = $1 WHERE sid = $2 AND addr = $3`, told, sid[:], addr)
-}
-
-// Expire implements outbox.Store.
-func (o *Outbox) Expire(ctx context.Context, at, forget int64) error {
+func (o *Outbox) Told(ctx context.Context, sid [32]byte, addr string, told int, a, at int64) error {
 	return o.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM outbox_waiting WHERE at < $1`, at); err != nil {
+		if _, err := tx.Exec(`UPDATE outbox_members SET told = $1 WHERE sid = $2 AND addr = $3`, told, sid[:], addr); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`DELETE FROM outbox_messages WHERE sid IS NULL AND at < $1`, forget)
-		return err
+		return addStep(tx, sid, addr, outbox.StepUnconfirmed+told-1, a, math.MaxInt64, at)
 	})
 }
 
@@ -109,12 +106,16 @@ func (o *Outbox) Forget(ctx context.Context, sid [32]byte) error {
 			return err
 		}
 		for _, id := range ids {
+			if _, err := tx.Exec(`DELETE FROM outbox_files WHERE id IN (SELECT id FROM outbox_messages WHERE id = $1 AND sid = $2)`, id[:], sid[:]); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(`DELETE FROM outbox_messages WHERE id = $1 AND sid = $2`, id[:], sid[:]); err != nil {
 				return err
 			}
 		}
 		for _, q := range []string{
-			`DELETE FROM outbox_envelopes WHERE sid = $1`, `DELETE FROM outbox_members WHERE sid = $1`, `DELETE FROM outbox_sessions WHERE sid = $1`,
+			`DELETE FROM outbox_steps WHERE sid = $1`, `DELETE FROM outbox_envelopes WHERE sid = $1`,
+			`DELETE FROM outbox_members WHERE sid = $1`, `DELETE FROM outbox_sessions WHERE sid = $1`,
 		} {
 			if _, err := tx.Exec(q, sid[:]); err != nil {
 				return err
@@ -144,7 +145,7 @@ func sessionIDs(tx *sqlkit.Tx, sid [32]byte) ([][16]byte, error) {
 // Usage implements outbox.Store.
 func (o *Outbox) Usage(ctx context.Context) (u outbox.Usage, err error) {
 	var waiting, kept int64
-	if err = o.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(LENGTH(frame)), 0) FROM outbox_waiting`).Scan(&u.Messages, &waiting); err != nil {
+	if err = o.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(LENGTH(frame)), 0) FROM outbox_waiting WHERE held < 2`).Scan(&u.Messages, &waiting); err != nil {
 		return u, err
 	}
 	err = o.db.QueryRow(ctx, `SELECT COALESCE(SUM(LENGTH(bytes)), 0) FROM outbox_envelopes WHERE bytes IS NOT NULL`).Scan(&kept)
