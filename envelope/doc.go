@@ -1,5 +1,5 @@
-// Package envelope protects messages: it is Part A of docs/protocol.md as
-// code. It holds every structure that crosses the wire or stands in the
+// Package envelope protects messages: it is Parts A and B of docs/protocol.md
+// as code. It holds every structure that crosses the wire or stands in the
 // directory, one file each, makes and opens them, and has every check of the
 // protocol as a function over bytes, times and small interfaces.
 //
@@ -18,7 +18,10 @@
 //     [SessionKeys.Seal] for each envelope;
 //   - a recipient calls [KindOf], then [ParseGrant] or [ParseEnvelope], the
 //     checks G1 to G11 or E1 to E13, and [SessionKeys.Open];
-//   - [Receipt] goes back; [Login] and [Status] serve broker and hub.
+//   - a body for many travels apart from its [Notice], a file as the sealed parts
+//     of an [Object]: [SealPart], [Object.OpenPart];
+//   - [Receipt] goes back; a [Mark] shows a tail that was withheld; [Login] and
+//     [Status] serve broker and hub.
 //
 // Every error is an [*Error] with a [Code] of the one list of section 18; the
 // list itself is data, see [Errors].

@@ -18,8 +18,12 @@
 // The nonce of chunk n is the derived one with n added by exclusive or.
 //
 // [Writer] seals a stream, [Reader] opens one, [ReaderAt] opens any range, all
-// in constant memory and without allocating for each chunk. Nothing that was not authenticated is
-// handed out.
+// in constant memory and without allocating for each chunk. Nothing that was
+// not authenticated is handed out.
+//
+// Nonces that are computed, not drawn, are refused by Go's FIPS-only mode
+// (GODEBUG=fips140=only): there nothing can be sealed here, and NewWriter says
+// so.
 //
 // It does no I/O but on what it is given, knows nothing of objects and parts
 // (package envelope does) and offers no other instantiation, no passwords and
