@@ -135,6 +135,9 @@ func Open(ctx context.Context, d Deps) (*Box, error) {
 	return b, nil
 }
 
+// Max is how many bytes a file may have.
+func (b *Box) Max() int64 { return b.max }
+
 // SetSender says who sends a file that was uploaded with New.Send; before Run.
 func (b *Box) SetSender(s gateway.Sender) { b.sender = s }
 

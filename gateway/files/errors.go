@@ -35,7 +35,7 @@ var (
 	ErrName          = problem.New(http.StatusUnprocessableEntity, CodeNameInvalid, "this is not a file's name").WithHint("a name has 1 to 255 bytes, no slash or backslash, no control characters, and is not . or ..")
 	ErrType          = problem.New(http.StatusUnprocessableEntity, CodeTypeInvalid, "this is not a media type").WithHint("such as text/csv, at most 128 bytes")
 	ErrEmpty         = problem.New(http.StatusUnprocessableEntity, CodeBodyEmpty, "the file is empty").WithHint("a file has at least one byte")
-	ErrFull          = problem.New(http.StatusInsufficientStorage, CodeStorageFull, "there is no room left for this file").WithHint("delete files that are no longer needed, or give the gateway more room (file_quota)")
+	ErrFull          = problem.New(http.StatusInsufficientStorage, CodeStorageFull, "there is no room left for this file").WithHint("delete files that are no longer needed, or give the gateway more room (files_quota)")
 	ErrThrottled     = problem.New(http.StatusTooManyRequests, CodeThrottled, "too many uploads are under way").WithHint("try again when one has ended")
 	ErrDamaged       = problem.New(http.StatusInternalServerError, CodeFileDamaged, "a stored part of this file is not what was stored").WithHint("check the disk; have the file sent again")
 )

@@ -23,18 +23,7 @@ const (
 )
 
 // Entry is a file as lists show it.
-type Entry struct {
-	gateway.File
-	Direction string   `json:"direction" enum:"in,out,stored" doc:"in: received; out: sent; stored: uploaded and not sent yet"`
-	State     string   `json:"state" enum:"uploading,pushing,pulling,ready" doc:"uploading: the participant is sending it; pushing, pulling: its sealed parts are on their way to or from the broker; ready: all here"`
-	Code      string   `json:"code,omitempty" doc:"why it does not go on, such as storage_full"`
-	Bytes     int64    `json:"bytes" doc:"bytes of the state that are through"`
-	At        int64    `json:"at" doc:"when it was begun or came, ms since 1970"`
-	Messages  []string `json:"messages,omitempty" doc:"ids of the messages that carry it, at most the first 100"`
-	From      string   `json:"from,omitempty" doc:"DID of the sender of a received file"`
-	Channel   string   `json:"channel,omitempty" doc:"channel it came or went on, or shall go on"`
-	Cursor    string   `json:"-"`
-}
+type Entry = gateway.StoredFile
 
 // Filter selects files, newest first; empty members do not filter.
 type Filter struct {

@@ -74,6 +74,9 @@ func (b *Box) Entry(ctx context.Context, id string) (*Entry, error) {
 func (b *Box) entry(l *Listed, m *meta) Entry {
 	e := Entry{File: *fileOf(&l.Row, m), Direction: l.Direction, State: l.State, Code: l.Code, Bytes: l.Bytes, At: l.At,
 		Messages: l.Messages, From: l.From, Channel: l.Channel, Cursor: l.Cursor}
+	if l.State == StatePulling {
+		e.SHA256 = "" // what the sender says, not checked yet
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.pushing[l.ID]; p != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNeeded says that a file cannot be deleted yet.
-var ErrNeeded = problem.New(http.StatusConflict, "file_needed", "messages that carry this file are still under way").
+var ErrNeeded = problem.New(http.StatusConflict, "file_in_use", "messages that carry this file are still under way").
 	WithHint("it can be deleted once all recipients have confirmed, or the messages' time is over")
 
 // addCharged stores a new file if the quota has room for it.
@@ -85,7 +85,7 @@ func (b *Box) drop(ctx context.Context, id string) error {
 	return nil
 }
 
-// Remove deletes a file or ends an upload; codes file_unknown, file_needed.
+// Remove deletes a file or ends an upload; codes file_unknown, file_in_use.
 func (b *Box) Remove(ctx context.Context, id string) error {
 	a, err := b.take(ctx, id, nil)
 	if err != nil {
