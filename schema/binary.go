@@ -104,9 +104,9 @@ func (b *anyFile) admits(m string) bool {
 	if len(b.types) == 0 {
 		return true
 	}
-	main, _, _ := strings.Cut(m, "/")
+	main, _, ok := strings.Cut(m, "/")
 	for _, t := range b.types {
-		if t == m || t == "*/*" || m != "" && t == main+"/*" {
+		if t == m || t == "*/*" || ok && t == main+"/*" {
 			return true
 		}
 	}
