@@ -16,6 +16,7 @@ import (
 	"github.com/digital-spine/spine/gateway/access"
 	"github.com/digital-spine/spine/gateway/channels"
 	"github.com/digital-spine/spine/gateway/events"
+	"github.com/digital-spine/spine/gateway/files"
 	"github.com/digital-spine/spine/gateway/stats"
 	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/problem"
@@ -143,6 +144,7 @@ type Deps struct {
 	Identity Identity
 	Owner    Owner
 	Roles    Roles
+	Files    *files.Box                  // nil: no files
 	Ready    func(context.Context) error // nil: always
 
 	// What the console shows; nil: that part answers empty, or not_wired.
@@ -168,7 +170,9 @@ type api struct {
 }
 
 // New makes the server; it listens and serves when its methods are called.
-func New(d Deps) *httpkit.Server {
+func New(d Deps) *httpkit.Server { return newAPI(d).Server }
+
+func newAPI(d Deps) *api {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
@@ -188,6 +192,7 @@ func New(d Deps) *httpkit.Server {
 	if d.Identity != nil {
 		a.cookie = cookieName(d.Identity.About(context.Background()))
 	}
+	a.filePaths() // before messages: it notes which of them carry files
 	a.messages()
 	a.channels()
 	a.events()
@@ -202,7 +207,7 @@ func New(d Deps) *httpkit.Server {
 	a.memberPaths()
 	a.codePaths()
 	a.contactPaths()
-	return s
+	return a
 }
 
 // guard runs a handler for callers whose key or session is good for scope.
