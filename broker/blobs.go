@@ -30,6 +30,8 @@ const (
 	// maxBlobWrites and maxBlobReads bound the transfers of one DID under way.
 	maxBlobWrites = 8
 	maxBlobReads  = 64
+	// maxTransfers bounds those of all together: each upload has 1 MiB of memory.
+	maxTransfers = 1024
 	// orphanAge is how old a blob that nobody claims must be to be removed, ms: a
 	// younger one may belong to an upload that is about to claim it.
 	orphanAge = 3600 * 1000
@@ -42,6 +44,7 @@ var (
 	ErrBlobLarge = problem.New(413, "too_large", "the blob is larger than one may be").With("limit", int64(MaxBlob)).WithHint("send a file in parts")
 	ErrUntil     = problem.New(422, "until", "the time to keep the blob until is in the past, or later than the broker keeps blobs").WithHint("ms since 1970, at most now + twice the retention + 24 h")
 	ErrTransfers = problem.New(429, "transfers", "too many transfers of this participant are under way").WithHint("wait for one to end")
+	ErrBusy      = problem.New(503, "busy", "too many transfers are under way").WithHint("try again in a moment")
 	ErrUpload    = problem.New(400, "body_incomplete", "the upload broke off").WithHint("send it again; nothing was kept of it")
 	ErrStalled   = problem.New(408, "upload_stalled", "no byte of the upload came for too long").WithHint("send it again; nothing was kept of it")
 	ErrTamper    = problem.New(501, "not_here", "this store's bytes cannot be overwritten")
@@ -71,6 +74,7 @@ func Charge(size int64) int64 { return max(size, blobCharge) }
 // blobs is the Broker's state of transfers.
 type blobs struct {
 	mu      sync.Mutex
+	all     int              // under way
 	writes  map[string]int   // under way, by DID
 	reads   map[string]int   // under way, by DID
 	pending map[string]int64 // charges of uploads under way, by DID
@@ -92,10 +96,15 @@ func (t *blobs) take(m map[string]int, did string, limit int) (func(), error) {
 	if m[did] >= limit {
 		return nil, ErrTransfers.With("limit", limit)
 	}
+	if t.all >= maxTransfers {
+		return nil, ErrBusy
+	}
+	t.all++
 	m[did]++
 	return sync.OnceFunc(func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
+		t.all--
 		if m[did]--; m[did] == 0 {
 			delete(m, did)
 		}

@@ -131,20 +131,28 @@ func (d *Draft) Sum() blob.Hash { return blob.Hash(d.sum.Sum(nil)) }
 
 // Write appends b whole or, with an error, not at all; code storage_full.
 func (d *Draft) Write(b []byte) (int, error) {
+	if err := d.append(b); err != nil {
+		return 0, err
+	}
+	d.sum.Write(b)
+	return len(b), nil
+}
+
+// append writes b without hashing it.
+func (d *Draft) append(b []byte) error {
 	if d.broken != nil {
-		return 0, d.broken
+		return d.broken
 	}
 	if _, err := d.f.WriteAt(b, d.size); err != nil {
 		// Half a write is cut off; if that fails too, Resume cuts it.
-		return 0, errors.Join(fail(err), d.f.Truncate(d.size))
+		return errors.Join(fail(err), d.f.Truncate(d.size))
 	}
-	d.sum.Write(b)
 	d.size += int64(len(b))
 	if d.size-d.pushed >= writeback {
 		d.f.start(d.pushed, d.size-d.pushed)
 		d.pushed = d.size
 	}
-	return len(b), nil
+	return nil
 }
 
 // ReadAt reads bytes already written.
