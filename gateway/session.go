@@ -18,8 +18,8 @@ type Session struct {
 
 // SessionCookie is how the name of a session's cookie begins; an underscore and
 // eight hexadecimal digits of this gateway follow, because browsers share
-// cookies between all ports of a host. The cookie is opaque: pass on what a
-// browser sends.
+// cookies between all ports of a host, and over TLS __Host- stands before it.
+// So do not look for it: pass on the cookies that a browser sends.
 const SessionCookie = "spine_session"
 
 // HeaderCSRF is the header that carries Session.CSRF.

@@ -116,16 +116,19 @@ type fixture struct {
 	url, admin, send, receive string
 	loop                      *loop
 	ring                      *events.Ring
+	api                       *api
 }
 
-func start(t testing.TB) *fixture {
+func start(t testing.TB) *fixture { return startWith(t, clockwork.NewRealClock(), nil) }
+
+// startWith lets a test hold the clock and change what the API stands on.
+func startWith(t testing.TB, clock clockwork.Clock, change func(*Deps)) *fixture {
 	t.Helper()
 	ctx := testkit.Context(t)
 	st, err := sqlstore.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "g.db"), sqlkit.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := clockwork.NewRealClock()
 	book, err := channels.Open(ctx, st.Channels())
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +151,12 @@ func start(t testing.TB) *fixture {
 			t.Fatal(err)
 		}
 	}
-	s := New(Deps{Sender: f.loop, Receiver: f.loop, Channels: book, Events: f.ring, Keys: keys, Identity: here{}, Clock: clock, Log: testkit.Logger(t)})
+	d := Deps{Sender: f.loop, Receiver: f.loop, Channels: book, Events: f.ring, Keys: keys, Identity: here{}, Clock: clock, Log: testkit.Logger(t)}
+	if change != nil {
+		change(&d)
+	}
+	f.api = newAPI(d)
+	s := f.api.Server
 	if err := s.Listen(ctx, "127.0.0.1:0", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,8 @@ func callerOf(ctx context.Context) *caller {
 // key_invalid, session_invalid, csrf, scope_missing.
 func (a *api) admit(r *http.Request, scope access.Scope) (*caller, error) {
 	if r.Header.Get("Authorization") == "" {
-		if cookie, err := r.Cookie(a.cookie); err == nil {
-			return a.admitSession(r, cookie.Value, scope)
+		if secret, ok := a.secretOf(r); ok {
+			return a.admitSession(r, secret, scope)
 		}
 	}
 	key, err := a.Keys.Check(httpkit.Bearer(r), scope)
@@ -108,6 +108,20 @@ func upgrades(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
 func cookieName(about About) string {
 	sum := sha256.Sum256([]byte(about.DID + "\x00" + strconv.FormatUint(about.Inst, 10)))
 	return gateway.SessionCookie + "_" + hex.EncodeToString(sum[:4])
+}
+
+// hostOnly begins the name of a session's cookie over TLS: browsers take such a
+// cookie from this host only, so that no neighbour in the domain can plant one.
+const hostOnly = "__Host-"
+
+// secretOf returns the secret of a request's session cookie.
+func (a *api) secretOf(r *http.Request) (string, bool) {
+	for _, name := range []string{hostOnly + a.cookie, a.cookie} {
+		if c, err := r.Cookie(name); err == nil {
+			return c.Value, true
+		}
+	}
+	return "", false
 }
 
 // secure reports whether the browser came over TLS, to this server or to the

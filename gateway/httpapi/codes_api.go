@@ -18,6 +18,7 @@ var apiCodes = []code{
 	// Requests.
 	{"request_invalid", warning, "Request not as described", "The request is not as the API describes it; the answer says where.", "Compare with /openapi.json."},
 	{"query_invalid", warning, "Query not as described", "A member of the query is not as the API describes it; the answer says which.", "Compare with /openapi.json."},
+	{"cursor_invalid", warning, "Bad place to go on", "The place to go on from is not one that an earlier answer gave.", "Pass on the next of an earlier answer, or begin anew."},
 	{"batch_too_large", warning, "Batch too large", "A batch has more messages than one request may carry.", "Send the rest in another request."},
 	{"body_incomplete", warning, "Request broke off", "The request ended before its body did.", "Send it again."},
 	{"content_encoding", warning, "Compressed body", "The body is compressed, which is refused: nobody here guesses what it unpacks to.", "Send it as it is."},
@@ -65,6 +66,9 @@ var apiCodes = []code{
 	{"upload_offset", warning, "Other offset", "The upload goes on at another place than the request says.", "Ask for the offset with HEAD."},
 	{"upload_busy", warning, "Upload is busy", "Another request is writing to this upload.", "Wait for it, or end it."},
 	{"upload_length", warning, "Other length", "More or less came than the upload announced.", "Begin again with the right length."},
+	{"upload_metadata", warning, "Bad upload metadata", "What an upload says about its file cannot be read.", "Send Upload-Metadata as tus 1.0 describes it."},
+	{"tus_version", warning, "Other tus version", "Uploads are spoken here as tus 1.0.0 describes them.", "Send Tus-Resumable: 1.0.0."},
+	{"content_type", warning, "Other content type", "The request's content type is not the one that this call takes.", "Send the type that the answer names."},
 	{"name_invalid", warning, "Bad file name", "A file's name must not hold path parts or control characters.", "Give it a plain name."},
 	{"type_invalid", warning, "Bad media type", "The media type is not one, or not one that the topic takes.", "Send the file's media type."},
 	{"storage_full", grave, "Disk is full", "There is no room left to store this; nothing was kept of it.", "Make room, then try again."},

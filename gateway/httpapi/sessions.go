@@ -80,8 +80,8 @@ func (a *api) sessionPaths() {
 			return nil, err
 		}
 		// A session that the browser had before is replaced, and ends.
-		if before, err := in.Cookie(a.cookie); err == nil {
-			a.sessions.End(before.Value)
+		if before, ok := a.secretOf(in.Request); ok {
+			a.sessions.End(before)
 		}
 		return &signedIn{a.sessionCookie(in.Request, secret).String(), session(s, secret)}, nil
 	})
@@ -112,18 +112,22 @@ type requestedOnly struct{ requested }
 
 // sessionOf admits a browser, whatever it may do.
 func (a *api) sessionOf(r *http.Request) (*caller, error) {
-	cookie, err := r.Cookie(a.cookie)
-	if err != nil {
+	secret, ok := a.secretOf(r)
+	if !ok {
 		return nil, access.ErrSession
 	}
-	return a.admitSession(r, cookie.Value, "")
+	return a.admitSession(r, secret, "")
 }
 
 // sessionCookie is the cookie of a session: for this host's HTTP only, never
 // readable by scripts, never sent along by other sites. It goes when the
 // browser is closed.
 func (a *api) sessionCookie(r *http.Request, secret string) *http.Cookie {
-	return &http.Cookie{Name: a.cookie, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure(r)}
+	c := &http.Cookie{Name: a.cookie, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure(r)}
+	if c.Secure {
+		c.Name = hostOnly + c.Name
+	}
+	return c
 }
 
 func session(s *access.Session, secret string) gateway.Session {
