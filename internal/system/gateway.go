@@ -11,14 +11,19 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	blobfile "github.com/digital-spine/spine/blob/file"
+	"github.com/digital-spine/spine/console"
 	"github.com/digital-spine/spine/ens"
+	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/eip712"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/access"
 	"github.com/digital-spine/spine/gateway/brokerclient"
 	"github.com/digital-spine/spine/gateway/channels"
+	"github.com/digital-spine/spine/gateway/contacts"
 	"github.com/digital-spine/spine/gateway/events"
+	"github.com/digital-spine/spine/gateway/files"
 	"github.com/digital-spine/spine/gateway/httpapi"
 	"github.com/digital-spine/spine/gateway/hubclient"
 	"github.com/digital-spine/spine/gateway/identity"
@@ -29,12 +34,14 @@ import (
 	"github.com/digital-spine/spine/gateway/outbox"
 	"github.com/digital-spine/spine/gateway/owner"
 	"github.com/digital-spine/spine/gateway/sqlstore"
+	"github.com/digital-spine/spine/gateway/stats"
 	"github.com/digital-spine/spine/gateway/trust"
 	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/sqlkit"
 	"github.com/digital-spine/spine/keyring"
 	"github.com/digital-spine/spine/keyring/file"
+	"github.com/digital-spine/spine/schema"
 )
 
 // Gateway is a running client gateway.
@@ -45,6 +52,7 @@ type Gateway struct {
 
 	chain  *evm.RPC
 	store  *sqlstore.Store
+	blobs  *blobfile.Store
 	self   *identity.Self
 	link   *link.Link
 	server *httpkit.Server
@@ -131,25 +139,42 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	if g.apiKey, err = keys.Bootstrap(ctx, keyFile); err != nil {
 		return err
 	}
+	meter := stats.New(g.self.DID(), b.Clock)
+	names, err := contacts.Open(ctx, g.store.Contacts())
+	if err != nil {
+		return err
+	}
+	if g.blobs, err = blobfile.Open(filepath.Join(cfg.Data, "blobs"), blobfile.Options{Log: b.Log}); err != nil {
+		return err
+	}
+	box, err := files.Open(ctx, files.Deps{
+		Store: g.store.Files(), Blobs: g.blobs, Remote: broker, Keyring: ring, Topics: topicsOf{rules, book}, Activity: meter,
+		RetentionMS: network.RetentionMS, FileMax: network.FileMax, Quota: cfg.FilesQuota, Keep: cfg.FilesKeep, Clock: b.Clock, Log: b.Log,
+	})
+	if err != nil {
+		return err
+	}
 	g.link = link.New(link.Deps{Self: g.self, Consumers: broker, Name: cfg.Name, Clock: b.Clock, Log: b.Log})
 	out, err := outbox.New(ctx, outbox.Deps{
 		Config:  outbox.Config{MaxWaiting: cfg.OutboxMax},
 		Network: outbox.Network{RetentionMS: network.RetentionMS, Wire: int(network.Wire), Cap: network.Cap},
 		Store:   g.store.Outbox(), Ring: ring, Trust: book, Self: g.self, Bus: g.link, Directory: broker, Channels: rules,
-		Events: ringed, Clock: b.Clock, Log: b.Log,
+		Events: ringed, Clock: b.Clock, Log: b.Log, Bodies: broker, Objects: box, Activity: meter,
 	})
 	if err != nil {
 		return err
 	}
+	box.SetSender(out)
 	vault, err := inbox.OpenVault(ctx, ring, g.store.Inbox(), b.Clock)
 	if err != nil {
 		return err
 	}
-	in := inbox.New(inbox.Deps{Store: g.store.Inbox(), Vault: vault, Channels: rules, Clock: b.Clock, Log: b.Log})
+	in := inbox.New(inbox.Deps{Store: g.store.Inbox(), Vault: vault, Channels: rules, Clock: b.Clock, Log: b.Log, Objects: box})
 	taker := intake.New(intake.Deps{
 		Network: intake.Network{Retention: retention, Wire: int(network.Wire), Cap: int(network.Cap)},
 		Mailbox: g.link, Store: g.store.Intake(), Vault: vault, Inbox: in, Self: g.self, Trust: book, Channels: rules,
 		Events: ringed, Replies: out, Receipts: out, Clock: b.Clock, Log: b.Log,
+		Bodies: broker, Objects: box, Activity: meter,
 	})
 	issue := issuer.New(issuer.Deps{Self: g.self, Signer: g.self.DIDSigner(), Hub: hub, Store: g.store.Issuer(), Roles: registry, Own: book,
 		Domain: domain, TTL: ttl, Clock: b.Clock, Log: b.Log})
@@ -159,9 +184,12 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	g.server = httpapi.New(httpapi.Deps{
 		Sender: out, Receiver: in, Channels: rules, Events: ringed, Keys: keys, Identity: httpapi.IdentityOf(g.self, g.ready),
 		Owner: httpapi.OwnerOf(own), Roles: httpapi.RolesOf(g.self.DID(), hub, book, issue), Ready: g.ready, Clock: b.Clock, Log: b.Log, Version: Version,
+		LogOut: out, LogIn: in, Meter: meter, Members: httpapi.MembersOf(g.self.DID(), book), Contacts: names,
+		Papers: httpapi.PapersOf(g.self, book), Files: box,
 	})
+	g.server.Fallback(console.New(console.Deps{API: g.server.Router, Name: cfg.Name, Version: Version, Log: b.Log}))
 	g.parts = []func(context.Context) error{
-		ringed.Run, follower.Run, g.self.Run, book.Run, g.link.Run, out.Run, taker.Run, issue.Run, in.Run, g.rotate(vault, b.Clock),
+		ringed.Run, follower.Run, g.self.Run, book.Run, g.link.Run, box.Run, out.Run, taker.Run, issue.Run, in.Run, g.rotate(vault, b.Clock),
 	}
 	return g.server.Listen(ctx, cfg.Listen, sticky(cfg.Data))
 }
@@ -218,10 +246,32 @@ func (g *Gateway) Close() error {
 	if g.store != nil {
 		err = g.store.Close()
 	}
+	if g.blobs != nil {
+		err = errors.Join(err, g.blobs.Close())
+	}
 	if g.chain != nil {
 		g.chain.Close()
 	}
 	return err
+}
+
+// topicsOf finds the topic of a channel.
+type topicsOf struct {
+	channels gateway.Channels
+	book     *trust.Book
+}
+
+// ForChannel implements files.Topics.
+func (t topicsOf) ForChannel(ctx context.Context, channel string) (envelope.Digest, schema.Validator, error) {
+	c, err := t.channels.Channel(channel)
+	if err != nil {
+		return envelope.Digest{}, nil, err
+	}
+	topic, err := t.book.Current(ctx, c.Topic, c.Version)
+	if err != nil {
+		return envelope.Digest{}, nil, err
+	}
+	return topic.Record.Schema, topic.Schema, nil
 }
 
 // rotate changes the data key of the inbox from time to time, so that no key
