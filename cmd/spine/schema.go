@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/digital-spine/spine/internal/problem"
@@ -10,12 +11,14 @@ import (
 )
 
 type schemaCmd struct {
-	Validate schemaValidateCmd `cmd:"" help:"Check a JSON document against a schema."`
+	Validate schemaValidateCmd `cmd:"" help:"Check a document, a table or a file against a schema."`
 }
 
 type schemaValidateCmd struct {
-	Schema string `required:"" help:"JSON Schema (2020-12), - for standard input." placeholder:"FILE"`
-	Data   string `required:"" help:"JSON document, - for standard input." placeholder:"FILE"`
+	Schema string `required:"" help:"JSON Schema (2020-12), of a table its metadata, - for standard input." placeholder:"FILE"`
+	Data   string `required:"" help:"Document, - for standard input." placeholder:"FILE"`
+	Kind   string `enum:"json,csv,binary" default:"json" help:"Kind of the schema: json, csv (a table) or binary (any file)."`
+	Type   string `help:"Media type of the data, where a binary schema asks for one." placeholder:"TYPE"`
 }
 
 // Help is shown by spine schema validate --help.
@@ -25,9 +28,13 @@ nesting, names given twice), then the schema, formats included. Nothing is
 fetched. The exit status is 0 when the document fits, 1 when it does not; then
 the code, the place as a JSON pointer and the schema's keyword are printed.
 
-Example:
+A table (--kind csv) is RFC 4180 text against table metadata of CSV on the Web;
+it may have any size, and its first fault is named by row and column.
 
-    echo '{"n":"one"}' | spine schema validate --schema hello.json --data -`
+Examples:
+
+    echo '{"n":"one"}' | spine schema validate --schema hello.json --data -
+    spine schema validate --kind csv --schema network.json --data network.csv`
 }
 
 // maxDocument bounds the document of schema validate, in bytes: as much as
@@ -41,6 +48,8 @@ type verdict struct {
 	Pointer *string `json:"pointer,omitempty"` // "" is the whole document
 	Keyword string  `json:"keyword,omitempty"`
 	Offset  *int    `json:"offset,omitempty"` // bytes, where the JSON itself is at fault
+	Row     int64   `json:"row,omitempty"`    // of a table, the header is 1
+	Column  string  `json:"column,omitempty"` // of a table
 	Message string  `json:"message,omitempty"`
 }
 
@@ -53,13 +62,9 @@ func (c *schemaValidateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.read(c.Data, maxDocument)
-	if err != nil {
-		return err
-	}
-	v, err := schema.Compile(schema.KindJSON, "schema.json", []schema.File{{Name: "schema.json", Data: rules}})
+	v, err := schema.Compile(c.Kind, "schema.json", []schema.File{{Name: "schema.json", Data: rules}})
 	if err == nil {
-		err = v.Validate(doc)
+		err = c.judge(a, v)
 	}
 	var e *schema.Error
 	switch {
@@ -68,12 +73,14 @@ func (c *schemaValidateCmd) Run(a *app) error {
 	case !errors.As(err, &e):
 		return err
 	}
-	out := verdict{Code: e.Code, Keyword: e.Keyword, Message: e.Message}
+	out := verdict{Code: e.Code, Keyword: e.Keyword, Message: e.Message, Row: e.Row, Column: e.Column}
 	text := e.Code
 	switch e.Code {
 	case schema.CodeSchema:
-		out.Pointer = &e.Pointer
-		place := printable(e.Pointer)
+		if c.Kind == schema.KindJSON {
+			out.Pointer = &e.Pointer
+		}
+		place := printable(e.Place())
 		if place == "" {
 			place = "the document"
 		}
@@ -88,4 +95,25 @@ func (c *schemaValidateCmd) Run(a *app) error {
 		return fmt.Errorf("print: %w", err)
 	}
 	return &exitError{1}
+}
+
+// judge validates the data, which is held whole only where it is JSON.
+func (c *schemaValidateCmd) judge(a *app, v schema.Validator) error {
+	s, ok := v.(schema.Streamer)
+	if c.Kind == schema.KindJSON || !ok {
+		doc, err := a.read(c.Data, maxDocument)
+		if err != nil {
+			return err
+		}
+		return v.Validate(doc)
+	}
+	if c.Data == "-" {
+		return s.ValidateReader(a.stdin, c.Type)
+	}
+	f, err := os.Open(c.Data)
+	if err != nil {
+		return problem.New(400, "file", "the file cannot be read").Wrap(err)
+	}
+	defer f.Close()
+	return s.ValidateReader(f, c.Type)
 }
