@@ -52,6 +52,7 @@ type SendBox struct {
 	Members   []gateway.Member // whom it can be sent to
 	To        string           // DID; empty: everybody whom the channel admits
 	Re        string           // id of the message that is answered
+	Key       string           // makes sending twice one message
 	Mode      string           // form or json
 	Form      *form.Field      // nil: the topic is not one that a form can show
 	Raw       string           // the document as JSON text

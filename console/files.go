@@ -1,0 +1,114 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/digital-spine/spine/console/components"
+	"github.com/digital-spine/spine/console/pages"
+	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/internal/httpkit"
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// call asks the API as the visitor, for operations of files.
+func (v *visit) call(ctx context.Context, method, path string, in, out any) error {
+	hc := &http.Client{Transport: &visitor{api: v.API, visit: v.r, csrf: v.r.PostForm.Get("csrf")}}
+	return httpkit.DoJSON(ctx, hc, method, v.base()+"/api/v1"+path, "", in, out)
+}
+
+// sending lists the channels that files can be sent on.
+func (v *visit) sending() (out []gateway.Channel) {
+	all, err := v.api.Channels(v.r.Context())
+	if err != nil {
+		return nil
+	}
+	for _, ch := range all {
+		if ch.Send != nil {
+			out = append(out, ch)
+		}
+	}
+	return out
+}
+
+// files lists the files.
+func (c *Console) files(v *visit) error {
+	q := v.r.URL.Query()
+	p := &pages.Files{Frame: v.frame("Files", "/files", nil), Before: q.Get("before"), Channel: q.Get("channel")}
+	var out struct {
+		Files []pages.File `json:"files"`
+		Next  string       `json:"next"`
+	}
+	p.Err = v.call(v.r.Context(), http.MethodGet, "/files?"+url.Values{"before": {p.Before}, "max": {"50"}}.Encode(), nil, &out)
+	p.List, p.Next = out.Files, out.Next
+	if v.part() == "list" {
+		return v.show(http.StatusOK, pages.FileList(p))
+	}
+	p.Channels = v.sending()
+	return v.show(http.StatusOK, pages.FilesPage(p))
+}
+
+// file shows one file.
+func (c *Console) file(v *visit) error { return c.fileWith(v, nil) }
+
+// fileWith shows a file with what went wrong with an action.
+func (c *Console) fileWith(v *visit, failed error) error {
+	id := v.r.PathValue("id")
+	if v.part() == "verify" {
+		return v.show(http.StatusOK, pages.Verify(v.verify(id)))
+	}
+	p := &pages.FilePage{Frame: v.frame("File", "/files", &components.Crumb{Name: "Files", Path: "/files"}), ID: id, Problem: failed}
+	status := http.StatusOK
+	if failed != nil {
+		status = problem.From(failed).Status
+	}
+	var f pages.File
+	if err := v.call(v.r.Context(), http.MethodGet, "/files/"+url.PathEscape(id), nil, &f); err != nil {
+		p.Err, status = err, problem.From(err).Status
+	} else {
+		p.File = &f
+		if f.Name != "" {
+			p.Title = components.Clip(f.Name, 80)
+		}
+		p.Snippets = fileSnippets(v.base(), id, f.Name)
+	}
+	p.Channels = v.sending()
+	if v.r.URL.Query().Get("verify") != "" && p.File != nil {
+		p.Verified = v.verify(id)
+	}
+	if v.part() == "now" {
+		return v.show(status, pages.FileNow(p))
+	}
+	return v.show(status, pages.OneFile(p))
+}
+
+// verify has a file read and checked again.
+func (v *visit) verify(id string) *pages.Verification {
+	out := &pages.Verification{ID: id}
+	var answer struct {
+		Checks []gateway.Check `json:"checks"`
+	}
+	out.Err = v.call(v.r.Context(), http.MethodGet, "/files/"+url.PathEscape(id)+"/verify", nil, &answer)
+	out.Checks = answer.Checks
+	return out
+}
+
+// deleteFile deletes a file from this gateway.
+func (c *Console) deleteFile(v *visit) error {
+	if err := v.call(v.r.Context(), http.MethodDelete, "/files/"+url.PathEscape(v.r.PathValue("id")), nil, nil); err != nil {
+		return c.fileWith(v, err)
+	}
+	http.Redirect(v.w, v.r, "/files", http.StatusSeeOther)
+	return nil
+}
+
+// sendFile sends a stored file on a channel.
+func (c *Console) sendFile(v *visit) error {
+	sent, err := v.api.Send(v.r.Context(), gateway.Draft{Channel: v.r.PostForm.Get("channel"), File: v.r.PathValue("id")})
+	if err != nil {
+		return c.fileWith(v, err)
+	}
+	http.Redirect(v.w, v.r, string(pages.MessageURL(gateway.Out, sent.ID)), http.StatusSeeOther)
+	return nil
+}

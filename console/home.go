@@ -1,0 +1,141 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/digital-spine/spine/client"
+	"github.com/digital-spine/spine/console/components"
+	"github.com/digital-spine/spine/console/form"
+	"github.com/digital-spine/spine/console/pages"
+	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/internal/problem"
+)
+
+// home shows what happens now.
+func (c *Console) home(v *visit) error {
+	h := &pages.Home{Frame: v.frame("Home", "/", nil)}
+	h.Plots = true
+	if h.Overview, h.OverviewErr = v.api.Overview(v.r.Context(), 15); h.OverviewErr != nil {
+		h.Overview = nil
+	} else {
+		h.Alarms = alarms(h.Overview)
+		for _, p := range h.Overview.Partners {
+			if p.Name != "" {
+				h.People.Names[p.DID] = p.Name
+			}
+		}
+	}
+	var list []gateway.Entry
+	list, _, h.RecentErr = v.api.Log(v.r.Context(), client.LogFilter{Max: 12})
+	h.Recent = rowsOf(list)
+	if v.part() == "now" {
+		return v.show(http.StatusOK, pages.HomeNow(h))
+	}
+	return v.show(http.StatusOK, pages.HomePage(h))
+}
+
+// alarms counts what needs more than a note.
+func alarms(o *gateway.Overview) (n int64) {
+	for _, a := range o.Attention {
+		if a.Severity != gateway.SeverityInfo {
+			n++
+		}
+	}
+	return n
+}
+
+func rowsOf(list []gateway.Entry) []pages.Row {
+	out := make([]pages.Row, len(list))
+	for i, e := range list {
+		out[i] = pages.Row{Entry: e}
+	}
+	return out
+}
+
+// shown is how much of a message's content stands in a list, in bytes.
+const shown = 400
+
+// traced is a row with the beginning of the message's content.
+func traced(t *gateway.Trace) pages.Row {
+	r := pages.Row{Entry: t.Entry}
+	for _, c := range t.Checks {
+		if c.Result == "ok" {
+			r.Passed++
+		}
+	}
+	if len(t.Body) > 0 {
+		if v, err := form.ParseJSON(t.Body[:min(len(t.Body), 64<<10)]); err == nil {
+			r.Content = components.Clip(form.Text(v), shown)
+		} else {
+			r.Content = components.Clip(strings.ToValidUTF8(string(t.Body[:min(len(t.Body), 4*shown)]), "\ufffd"), shown)
+		}
+	}
+	return r
+}
+
+// messages shows the log.
+func (c *Console) messages(v *visit) error {
+	q := v.r.URL.Query()
+	m := &pages.Messages{
+		Frame:  v.frame("Messages", "/messages", nil),
+		Filter: client.LogFilter{Direction: q.Get("direction"), Channel: q.Get("channel"), Partner: q.Get("partner"), Before: q.Get("before"), Max: 50},
+	}
+	var list []gateway.Entry
+	list, m.Next, m.Err = v.api.Log(v.r.Context(), m.Filter)
+	m.List = rowsOf(list)
+	if v.part() == "list" {
+		return v.show(http.StatusOK, pages.MessageList(m))
+	}
+	if all, err := v.api.Channels(v.r.Context()); err == nil {
+		for _, ch := range all {
+			m.Channels = append(m.Channels, ch.Name)
+		}
+	}
+	seen := map[string]bool{"": true}
+	add := func(did string) {
+		if !seen[did] {
+			seen[did] = true
+			m.Partners = append(m.Partners, did)
+		}
+	}
+	add(m.Filter.Partner)
+	for did := range v.people.Names {
+		add(did)
+	}
+	for _, e := range list {
+		add(e.From)
+		for _, to := range e.To {
+			add(to)
+		}
+	}
+	sortByName(m.Partners, v.people)
+	return v.show(http.StatusOK, pages.MessagesPage(m))
+}
+
+// message shows one message.
+func (c *Console) message(v *visit) error {
+	direction, id := v.r.PathValue("direction"), v.r.PathValue("id")
+	if direction != gateway.In && direction != gateway.Out {
+		return notFound(v)
+	}
+	t, err := v.api.Trace(v.r.Context(), direction, id)
+	if v.part() == "state" {
+		if err != nil {
+			return err
+		}
+		return v.show(http.StatusOK, pages.SentState(gateway.Accepted{ID: id, State: t.State}))
+	}
+	m := &pages.Message{Frame: v.frame("Message", "/messages", &components.Crumb{Name: "Messages", Path: "/messages"}), Direction: direction, ID: id, Trace: t, Codes: v.known()}
+	status := http.StatusOK
+	if err != nil {
+		m.Err, m.Trace, status = err, nil, problem.From(err).Status
+	} else {
+		m.Title = "Message " + components.Short(id)
+		m.Snippets = traceSnippets(v.base(), direction, id, t)
+	}
+	if v.part() == "now" {
+		return v.show(status, pages.MessageNow(m))
+	}
+	return v.show(status, pages.MessagePage(m))
+}

@@ -1,0 +1,11 @@
+// Entry of the console's own script: six elements and what all pages share.
+// Every page works without it; it makes pages live.
+import "./time";
+import "./copy";
+import "./view";
+import "./live";
+import "./tail";
+import "./map";
+import "./plot";
+import "./palette";
+import "./upload";

@@ -1,0 +1,1 @@
+(()=>{var e=document.documentElement;try{let t=localStorage.getItem("theme");(t==="light"||t==="dark")&&(e.dataset.theme=t),localStorage.getItem("contrast")==="more"&&(e.dataset.contrast="more")}catch{}})();
