@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/inbox"
@@ -42,6 +43,46 @@ func (x *Intake) activity(it *item, row *inbox.Row) {
 			list = append(list, inbox.Describe(e, row, i, &it.opened.Frames[i], faults, len(it.awaits) > 0))
 		}
 	}
+	if a := it.s.led.awaited(it.head.Seq); a != nil && len(list) <= maxLines {
+		a.lines = list
+	}
+	x.tellLive(list)
+}
+
+// maxLines is how many messages of an entry are kept in memory to be told of
+// again when their objects are here.
+const maxLines = 16
+
+// arrivedLive tells live views of an entry whose objects are here now.
+func (x *Intake) arrivedLive(a *Await) {
+	if x.d.Activity == nil {
+		return
+	}
+	list := slices.Clone(a.lines)
+	for i := range list {
+		e := &list[i]
+		e.State, e.Code, e.Here = inbox.StateVerified, "", x.now()
+		for _, f := range a.Bad {
+			if f.Frame == i || f.Frame < 0 {
+				e.State, e.Code = gateway.StateRefused, f.Code
+			}
+		}
+		if e.File == nil {
+			continue
+		}
+		file := *e.File
+		for _, o := range a.Objects {
+			if o.Frame == i {
+				file.ID = o.File
+			}
+		}
+		e.File = &file
+	}
+	x.tellLive(list)
+}
+
+// tellLive tells live views once the round is committed.
+func (x *Intake) tellLive(list []gateway.Entry) {
 	x.later(func(context.Context) {
 		for i := range list {
 			x.d.Activity.Message(list[i])

@@ -40,8 +40,8 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 		x.report(event(it, envelope.SessionRefused.Errorf("the session's chain broke before")))
 		return nil
 	}
-	if it.object && !x.roomToAwait(s) {
-		x.throttle(x.peers.of(it.sender), "too many objects are on their way")
+	if (it.notice != nil || it.object) && !x.roomToAwait(s) {
+		x.throttle(x.peers.of(it.sender), "too many bodies and objects are on their way")
 		x.dropped(s, seq)
 		return nil
 	}
@@ -150,7 +150,9 @@ func (x *Intake) frames(ctx context.Context, it *item, row *inbox.Row, now int64
 			return err
 		}
 		if bad == nil && it.schema != nil && it.schema[i] != nil {
-			bad = envelope.BadSchema.Errorf("%w", it.schema[i])
+			if bad = it.schema[i]; it.opened.Frames[i].Kind != envelope.KindObject {
+				bad = envelope.BadSchema.Errorf("%w", bad)
+			}
 		}
 		if bad == nil {
 			row.IDs = append(row.IDs, it.keys[i][:]...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/inbox"
 )
 
@@ -40,6 +41,7 @@ type Await struct {
 	Lazy    bool          `cbor:"12,keyasint,omitempty"` // in custody by its description, and handed over
 
 	notice *envelope.Notice // of this process; nil after a restart
+	lines  []gateway.Entry  // of its messages, told of again when they are here
 	busy   bool             // its body is being fetched
 	next   int64            // when to try again, ms; 0: now
 	tries  int

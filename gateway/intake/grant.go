@@ -215,6 +215,12 @@ func infoOf(core *envelope.Core, version string, roles []string, key []byte) *in
 	return &inbox.SessionInfo{From: core.From, Inst: core.Inst, SID: core.Session(), Topic: core.Topic, Version: version, Roles: roles, Key: key}
 }
 
+// forgotten reports whether only what applications have not read is left of the
+// session.
+func (s *session) forgotten() bool {
+	return s.row.State == Refused && s.row.Code == string(envelope.SessionOver) && s.info != nil
+}
+
 // refusal is what is said of anything that belongs to a refused session.
 func (s *session) refusal() error {
 	if s.row.Code == string(envelope.SessionOver) { // forgotten but for what applications have not read

@@ -219,7 +219,7 @@ func (x *Intake) openSession(ctx context.Context, s *session, v *verdict) error 
 	s.standing, s.standingAt = nil, 0
 	s.led.FirstBad, s.led.Told = 0, ""
 	x.active[s.row.ID] = s
-	s.advance = true
+	s.advance, s.pursue = true, true
 	if v.grant == nil {
 		return nil
 	}

@@ -28,10 +28,10 @@ func (x *Intake) takeMark(ctx context.Context, it *item, p *peer) error {
 		p.fail(x.d.Clock.Now())
 		x.report(event(it, envelope.Rebound.Errorf("the session is another sender's")))
 		return nil
-	case s.row.State == Refused:
+	case s.row.State == Refused && !s.forgotten():
 		x.report(event(it, s.refusal()))
 		return nil
-	case s.row.State != Open:
+	case s.row.State != Open && s.row.State != Refused:
 		if m.Seq > 0 {
 			x.dropped(s, m.Seq-1) // asked for once the session is open
 		}
@@ -44,7 +44,7 @@ func (x *Intake) takeMark(ctx context.Context, it *item, p *peer) error {
 		x.failed(it, err)
 		return nil
 	}
-	if now > s.row.Expires {
+	if now > s.row.Expires || s.forgotten() {
 		if m.Seq > s.led.Next && !s.over {
 			s.over = true
 			x.report(about(s, gateway.KindDetected, eventOutOfRetention, s.led.Next, m.Seq-1, "can no longer be had"))

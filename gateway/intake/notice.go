@@ -74,7 +74,9 @@ func (x *Intake) bodies(results []fetch.Result) (fills []*item) {
 			a.next = nextAsk(a.Failed, a.tries, now)
 			a.tries++
 		default:
-			x.log.Debug("a body was not fetched", "session", s.sid().String(), "seq", a.Seq, "error", r.Err)
+			if a.tries == 0 {
+				x.log.Debug("a body was not fetched", "session", s.sid().String(), "seq", a.Seq, "error", r.Err)
+			}
 			a.next = now + backoff(a.tries)
 			a.tries++
 		}

@@ -313,10 +313,12 @@ func (x *Intake) described(s *session, a *Await) {
 			x.report(about(s, gateway.KindRepaired, eventRepaired, a.Seq, a.Seq, fmt.Sprintf("came after %d ms", x.now()-a.Failed)))
 		}
 		x.arrived(s, a)
+		x.arrivedLive(a)
 		if !a.Lazy {
 			x.handLater(s, a)
 		}
 	case lazy && !a.Lazy:
+		x.arrivedLive(a)
 		x.handLater(s, a)
 		a.Lazy = true
 		x.touch(s, false)

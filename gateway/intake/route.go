@@ -264,11 +264,6 @@ func (x *Intake) known(ctx context.Context, it *item, good *[]*item) error {
 		x.report(event(it, envelope.SessionRefused.Errorf("the session's chain broke before")))
 		return nil
 	}
-	if it.notice != nil && !x.roomToAwait(s) {
-		x.throttle(x.peers.of(it.sender), "too many bodies are on their way")
-		x.dropped(s, seq)
-		return nil
-	}
 	*good = append(*good, it)
 	return nil
 }

@@ -55,6 +55,10 @@ type world struct {
 	sink     *sink
 	events   *events
 	config   intake.Config
+	bodies   *blobs
+	objects  *objects
+	fileMax  int64
+	activity *activity
 
 	store *sqlstore.Store
 	flaky *flaky
@@ -71,7 +75,7 @@ func newWorld(t testing.TB) *world {
 	now := start.UnixMilli()
 	w := &world{t: t, ctx: testkit.Context(t), clock: clockwork.NewFakeClockAt(start.Add(10 * time.Minute)), path: filepath.Join(t.TempDir(), "gateway.db"),
 		self: newParty(now), mail: &mailbox{unack: map[uint64]intake.Delivery{}, wake: make(chan struct{})}, replies: &replies{}, sink: &sink{}, events: &events{},
-		channels: &channelList{changed: make(chan struct{})}}
+		channels: &channelList{changed: make(chan struct{})}, bodies: &blobs{has: map[[32]byte][]byte{}}, objects: &objects{at: map[string]*object{}}, activity: &activity{}}
 	w.book = &book{clock: w.clock, certs: map[envelope.Digest]*envelope.Certificate{}, owners: map[string]common.Address{}, floors: map[string]uint64{},
 		topics: map[envelope.Digest]*trust.Topic{}, roles: map[envelope.Digest]*vc.Verified{}}
 	w.channels.set(w.channel())
@@ -104,10 +108,10 @@ func (w *world) start() {
 	w.flaky = &flaky{Store: w.store.Intake()}
 	vault := must(inbox.OpenVault(w.ctx, ring{}, w.store.Inbox(), w.clock))
 	log := testkit.Logger(w.t)
-	w.inbox = inbox.New(inbox.Deps{Store: w.store.Inbox(), Vault: vault, Channels: w.channels, Clock: w.clock, Log: log})
-	in := intake.New(intake.Deps{Config: w.config, Network: intake.Network{Retention: retention, Wire: envelope.WireDefault, Cap: 1_000_000},
+	w.inbox = inbox.New(inbox.Deps{Store: w.store.Inbox(), Vault: vault, Channels: w.channels, Clock: w.clock, Log: log, Objects: w.objects})
+	in := intake.New(intake.Deps{Config: w.config, Network: intake.Network{Retention: retention, Wire: envelope.WireDefault, Cap: 1_000_000, FileMax: w.fileMax},
 		Mailbox: w.mail, Store: w.flaky, Vault: vault, Inbox: w.inbox, Self: w.self, Trust: w.book, Channels: w.channels, Events: w.events,
-		Replies: w.replies, Receipts: w.sink, Clock: w.clock, Log: log})
+		Replies: w.replies, Receipts: w.sink, Clock: w.clock, Log: log, Bodies: w.bodies, Objects: w.objects, Activity: w.live()})
 	ctx, cancel := context.WithCancel(w.ctx)
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx) }()
@@ -118,6 +122,14 @@ func (w *world) start() {
 		}
 		w.store.Close()
 	}
+}
+
+// live is the activity, nil for benchmarks.
+func (w *world) live() gateway.Activity {
+	if _, bench := w.t.(*testing.B); bench {
+		return nil
+	}
+	return w.activity
 }
 
 func (w *world) halt() {
