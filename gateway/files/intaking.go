@@ -121,7 +121,7 @@ func (in *intaking) read(r io.Reader) (ended bool, err error) {
 		default:
 		}
 		switch {
-		case end == io.EOF:
+		case end == io.EOF, end != nil && in.total == in.row.Size:
 			return true, nil
 		case in.asked.stopped.Load():
 			return true, ErrBusy
