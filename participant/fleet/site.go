@@ -21,6 +21,7 @@ type site struct {
 	store    tank       // battery
 	car      tank       // of the vehicle
 	early    bool       // the car charges as soon as it is home
+	trades   bool       // the battery buys and sells
 
 	// Where it stands.
 	away  bool
@@ -70,6 +71,7 @@ func (s *site) build(seed uint64, n int, towards float64, local time.Time) {
 		size := sizes[int(pick(8, 0, 3.999))]
 		s.store = tank{size: size, power: min(5, size/2), low: size / 10, in: 0.95, out: 0.95}
 		s.store.energy = size * pick(9, 0.15, 0.6)
+		s.trades = pick(14, 0, 1) < 0.5
 	}
 	if s.has[Charger] {
 		sizes := [...]float64{40, 52, 60, 77}
@@ -136,10 +138,7 @@ func (s *site) step(k *sky, now time.Time, d time.Duration) {
 	// What people and devices want.
 	car := s.carWish(k, highCar)
 	solar := light
-	store := min(max(solar-load-car, lowStore), highStore) // use up the own sun
-	if math.Abs(solar-load-car) < 0.05 {
-		store = 0
-	}
+	store := s.storeWish(k, solar-load-car, lowStore, highStore)
 
 	// What the connection point may do: first what costs nobody anything.
 	limit := s.limit(now)
@@ -163,6 +162,20 @@ func (s *site) step(k *sky, now time.Time, d time.Duration) {
 	s.store.move(store, dt)
 	s.car.move(car, dt)
 	s.sum.add(load, solar, store, car, light, dt)
+}
+
+// storeWish is what the battery does by itself: it uses up the own sun; that of
+// people who trade sells in the evening and buys by night, when it is cheap.
+func (s *site) storeWish(k *sky, surplus, low, high float64) float64 {
+	switch {
+	case s.trades && k.hour >= 17 && k.hour < 20 && s.store.energy > 0.3*s.store.size:
+		return low
+	case s.trades && k.hour >= 2 && k.hour < 5 && s.store.energy < 0.6*s.store.size:
+		return high
+	case math.Abs(surplus) < 0.05:
+		return 0
+	}
+	return min(max(surplus, low), high)
 }
 
 // lower takes want off a power down to low and returns what is still wanted.
