@@ -24,6 +24,7 @@ const (
 type push struct {
 	until   int64 // its parts shall stay there until then; guarded by Box.mu
 	waiting bool  // somebody asked since it began; guarded by Box.mu
+	doubted bool  // a recipient found other bytes than the broker says it has; guarded by Box.mu
 	through atomic.Int64
 	early   chan struct{} // closed when no early part is under way; nil: none was
 	left    int           // early parts under way; guarded by Box.mu
@@ -67,8 +68,9 @@ func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte,
 	return o.Bytes(), pushed, nil
 }
 
-// Repush brings the parts that the broker lacks again (a recipient did not
-// find one, why 4).
+// Repush brings the parts to the broker again (a recipient did not find one as
+// it was described, why 4). The broker's word that it has them is what was just
+// found wrong, so it gets them all; it need not read those that are whole.
 func (b *Box) Repush(ctx context.Context, file string) error {
 	until := int64(0)
 	r, err := b.store.Change(ctx, file, func(r *Row) error {
@@ -85,7 +87,7 @@ func (b *Box) Repush(ctx context.Context, file string) error {
 	case r == nil:
 		return ErrUnknown
 	}
-	b.bring(file, until)
+	b.bringAgain(file, until)
 	return nil
 }
 
@@ -102,7 +104,12 @@ func (b *Box) Release(ctx context.Context, file string) error {
 }
 
 // bring has a file's parts brought to the broker in the background.
-func (b *Box) bring(file string, until int64) {
+func (b *Box) bring(file string, until int64) { b.push(file, until, false) }
+
+// bringAgain is bring without asking the broker what it has.
+func (b *Box) bringAgain(file string, until int64) { b.push(file, until, true) }
+
+func (b *Box) push(file string, until int64, doubted bool) {
 	b.mu.Lock()
 	p := b.pushing[file]
 	if p == nil {
@@ -110,6 +117,7 @@ func (b *Box) bring(file string, until int64) {
 		b.pushing[file] = p
 	}
 	p.until = max(p.until, until)
+	p.doubted = p.doubted || doubted
 	started := p.waiting
 	p.waiting = true
 	b.mu.Unlock()
@@ -123,17 +131,23 @@ func (b *Box) pushAll(ctx context.Context, file string, p *push) {
 	told := ""
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
 		b.mu.Lock()
-		until := p.until
+		until, doubted := p.until, p.doubted
+		p.doubted = false
 		b.mu.Unlock()
-		err := b.pushOnce(ctx, file, p, until)
+		err := b.pushOnce(ctx, file, p, until, doubted)
 		if ctx.Err() != nil {
 			return
+		}
+		if err != nil && doubted {
+			b.mu.Lock()
+			p.doubted = true // also for the next try
+			b.mu.Unlock()
 		}
 		code := codeOf(err)
 		final := err == nil || code == CodeFileUnknown || code == CodeFileDamaged
 		if final {
 			b.mu.Lock()
-			again := err == nil && p.until > until
+			again := err == nil && (p.until > until || p.doubted)
 			if !again {
 				delete(b.pushing, file)
 			}
@@ -166,7 +180,7 @@ func (b *Box) tellPushed(file string, err error) {
 var errNoRemote = problem.New(http.StatusServiceUnavailable, "unreachable", "the broker's store is not there")
 
 // pushOnce brings the parts that the broker lacks, some at a time.
-func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64) error {
+func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64, doubted bool) error {
 	if b.remote == nil {
 		return errNoRemote
 	}
@@ -194,9 +208,11 @@ func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64) e
 	for i, h := range parts {
 		hashes[i], size[h] = h, o.SealedPart(i)
 	}
-	missing, err := b.remote.HaveBlobs(ctx, hashes, until)
-	if err != nil {
-		return err
+	missing := hashes
+	if !doubted {
+		if missing, err = b.remote.HaveBlobs(ctx, hashes, until); err != nil {
+			return err
+		}
 	}
 	f := *fileOf(r, m)
 	left := int64(0)
