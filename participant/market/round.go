@@ -55,7 +55,7 @@ func (p *Participant) telemetry(ctx context.Context, name string) error {
 	for from := 0; from < p.Fleet.Size; from += batch {
 		drafts := make([]gateway.Draft, 0, batch)
 		for i := from; i < min(from+batch, p.Fleet.Size); i++ {
-			drafts = append(drafts, gateway.Draft{Channel: "telemetry", Body: Telemetry(nil, p.sim.fleet.Reading(i)), IdempotencyKey: fmt.Sprintf("%s-telemetry-%d", name, i)})
+			drafts = append(drafts, gateway.Draft{Channel: "telemetry", Body: Telemetry(make([]byte, 0, 420), p.sim.fleet.Reading(i)), IdempotencyKey: fmt.Sprintf("%s-telemetry-%d", name, i)})
 		}
 		if err := p.Send(ctx, drafts...); err != nil {
 			return err
