@@ -88,7 +88,9 @@ func (c *demoCmd) Run(a *app) error {
 	if c.Once {
 		return d.once(a)
 	}
-	d.welcome(a)
+	if err := d.welcome(a); err != nil {
+		return err
+	}
 	return d.trade(a, c.Rounds)
 }
 
@@ -163,7 +165,12 @@ func (d *demo) writeEndpoints(path string) error {
 }
 
 // welcome says what runs where and what to try.
-func (d *demo) welcome(a *app) {
+func (d *demo) welcome(a *app) error {
+	first := d.Spine.Gateways[0]
+	link, err := d.gateways[first.Name()].Link(a.ctx, nil, "demo")
+	if err != nil {
+		return err
+	}
 	w := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	w("A digital spine runs in this process, ready after %d ms. Data: %s", d.readyMS, d.Data)
 	w("")
@@ -173,6 +180,10 @@ func (d *demo) welcome(a *app) {
 	for _, g := range d.Spine.Gateways {
 		w("  %-16s %s   %s", g.Name(), g.URL(), g.DID())
 	}
+	w("")
+	w("Look at it in a browser, as the %s (this link works once, within ten minutes; spine link makes another):", first.Name())
+	w("")
+	w("  %s", link.URL)
 	w("")
 	from, to := d.Spine.Gateways[0], d.Spine.Gateways[len(d.Spine.Gateways)-1]
 	w("Send a first message from the %s to the %s, and take it at the other side:", from.Name(), to.Name())
@@ -184,6 +195,7 @@ func (d *demo) welcome(a *app) {
 	w("Keys of the gateways are in encrypted files below %s, their keys beside them (*.key): this is a demonstration.", d.Data)
 	w("Ctrl-C stops. Start again with the same data to continue.")
 	w("")
+	return nil
 }
 
 // trade runs rounds and prints a line a second.
