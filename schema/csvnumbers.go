@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strconv"
@@ -34,6 +35,14 @@ func (d *datatype) number(what string, fraction, exponent bool, extra [2]string)
 	}
 	bad := &fault{"datatype", "must be " + what}
 	plainText := point == '.' && group == 0
+	// Strictly between these floats nothing needs an exact comparison.
+	inner, outer := math.Inf(-1), math.Inf(1)
+	for _, l := range low {
+		inner = max(inner, l.v.value())
+	}
+	for _, l := range high {
+		outer = min(outer, l.v.value())
+	}
 	return func(cell []byte) *fault {
 		if !plainText {
 			if cell = respell(cell, point, group); cell == nil {
@@ -41,8 +50,11 @@ func (d *datatype) number(what string, fraction, exponent bool, extra [2]string)
 			}
 		}
 		v, ok := parseDecimal(cell, fraction, exponent)
-		if !ok {
+		switch {
+		case !ok:
 			return bad
+		case v.near && v.f > inner && v.f < outer:
+			return nil
 		}
 		return within(v, low, high, decimal.cmp)
 	}, nil
@@ -78,9 +90,13 @@ func respell(cell []byte, point, group byte) []byte {
 type decimal struct {
 	neg         bool
 	whole, part []byte // without leading, and trailing, zeros
-	float       bool
+	float       bool   // f is all there is
+	near        bool   // f is the number, correctly rounded
 	f           float64
 }
+
+// tens are powers of ten that floats hold exactly.
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
 // parseDecimal reads a number; INF, -INF and NaN go with exponents.
 func parseDecimal(b []byte, fraction, exponent bool) (d decimal, ok bool) {
@@ -92,8 +108,9 @@ func parseDecimal(b []byte, fraction, exponent bool) (d decimal, ok bool) {
 		d.neg = b[0] == '-'
 		i++
 	}
-	start := i
+	start, mantissa, places := i, uint64(0), 0
 	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		mantissa = 10*mantissa + uint64(b[i]-'0') // of more than 15 digits it is not used
 		i++
 	}
 	digits := i - start
@@ -104,14 +121,21 @@ func parseDecimal(b []byte, fraction, exponent bool) (d decimal, ok bool) {
 		i++
 		start = i
 		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			mantissa = 10*mantissa + uint64(b[i]-'0')
 			i++
 		}
-		digits += i - start
+		places = i - start
+		digits += places
 		for d.part = b[start:i]; len(d.part) > 0 && d.part[len(d.part)-1] == '0'; {
 			d.part = d.part[:len(d.part)-1]
 		}
 	}
 	if i == len(b) && digits > 0 {
+		if d.near = digits <= 15; d.near {
+			if d.f = float64(mantissa) / tens[places]; d.neg {
+				d.f = -d.f
+			}
+		}
 		return d, true
 	}
 	if !exponent {
@@ -144,7 +168,7 @@ func parseDecimal(b []byte, fraction, exponent bool) (d decimal, ok bool) {
 
 // value returns the number rounded to a float.
 func (d decimal) value() float64 {
-	if d.float {
+	if d.float || d.near {
 		return d.f
 	}
 	f, _ := strconv.ParseFloat(string(d.whole)+"."+string(d.part)+"0", 64)
@@ -156,7 +180,8 @@ func (d decimal) value() float64 {
 
 // cmp compares two numbers; what is not a number is below every bound.
 func (d decimal) cmp(e decimal) int {
-	if d.float || e.float {
+	// Rounding keeps the order of numbers that round to different floats.
+	if d.float || e.float || d.near && e.near && d.f != e.f {
 		switch a, b := d.value(), e.value(); {
 		case a > b:
 			return 1
@@ -188,8 +213,8 @@ func compareDigits(aw, bw, ap, bp []byte) int {
 	if len(aw) != len(bw) {
 		return len(aw) - len(bw)
 	}
-	if c := strings.Compare(string(aw), string(bw)); c != 0 {
+	if c := bytes.Compare(aw, bw); c != 0 {
 		return c
 	}
-	return strings.Compare(string(ap), string(bp))
+	return bytes.Compare(ap, bp)
 }
