@@ -2,6 +2,7 @@ package stats
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -74,10 +75,10 @@ func (f *edge) advance(now int64) int64 {
 // forget drops the flow that was silent longest.
 func (m *Meter) forget() {
 	var oldest edgeKey
-	first := true
+	last := int64(math.MaxInt64)
 	for k, f := range m.edges {
-		if first || f.last < m.edges[oldest].last {
-			oldest, first = k, false
+		if f.last < last {
+			oldest, last = k, f.last
 		}
 	}
 	delete(m.edges, oldest)

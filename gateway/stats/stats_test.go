@@ -129,23 +129,23 @@ func TestLatency(t *testing.T) {
 func TestBounds(t *testing.T) {
 	clock := clockwork.NewFakeClock()
 	m := New(me, clock)
-	for i := range 3 * MaxEdges {
+	for i := range MaxEdges + 300 {
 		m.Message(in(i, fmt.Sprint("did:", i), "verified"))
 		clock.Advance(time.Millisecond)
 	}
 	if len(m.edges) != MaxEdges {
 		t.Errorf("%d edges", len(m.edges))
 	}
-	for i := range 100_000 { // strangers
+	for i := range 20_000 { // strangers
 		m.Message(gateway.Entry{Direction: gateway.In, State: gateway.StateRefused, From: fmt.Sprint("did:stranger", i), ID: id(i)})
 		m.Transfer(gateway.Transfer{File: gateway.File{ID: fmt.Sprint(i)}, Phase: "upload"})
 	}
 	o := m.Overview(60)
-	if len(o.Edges) != MaxEdges || o.Edges[0].Refused != 0 || len(m.seen) > remembered || len(o.Transfers) != MaxTransfers || o.Transfers[0].File.ID != "99999" {
+	if len(o.Edges) != MaxEdges || o.Edges[0].Refused != 0 || len(m.seen) > remembered || len(o.Transfers) != MaxTransfers || o.Transfers[0].File.ID != "19999" {
 		t.Errorf("%d edges, %d seen, %d transfers", len(o.Edges), len(m.seen), len(o.Transfers))
 	}
-	m.Transfer(gateway.Transfer{File: gateway.File{ID: "99998"}, Phase: "done"})
-	if o = m.Overview(1); len(o.Transfers) != MaxTransfers || o.Transfers[0].Phase != "done" || o.Transfers[1].File.ID != "99999" {
+	m.Transfer(gateway.Transfer{File: gateway.File{ID: "19998"}, Phase: "done"})
+	if o = m.Overview(1); len(o.Transfers) != MaxTransfers || o.Transfers[0].Phase != "done" || o.Transfers[1].File.ID != "19999" {
 		t.Errorf("transfers %+v", o.Transfers[:2])
 	}
 }
