@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -109,10 +110,15 @@ func (a *api) serve(h func(http.ResponseWriter, *http.Request, blob.Hash) error)
 			err = h(w, r, hash)
 		}
 		if err != nil {
+			// What is left of a refused body is read for so long and no longer.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedWithin))
 			httpkit.WriteProblem(w, r, err)
 		}
 	}
 }
+
+// refusedWithin is how long a client that was refused may go on sending.
+const refusedWithin = 10 * time.Second
 
 // upload checks what a body says of itself.
 func upload(r *http.Request) error {
