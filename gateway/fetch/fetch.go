@@ -6,6 +6,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func (p *Pool) finish(j Job) {
 	p.more.Signal()
 }
 
-// fetch brings one body. It reads one byte more than was signed at most.
+// fetch brings one body. It reads no more than the longest has.
 func (p *Pool) fetch(ctx context.Context, n *envelope.Notice) (env *envelope.Envelope, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -182,16 +183,16 @@ func (p *Pool) fetch(ctx context.Context, n *envelope.Notice) (env *envelope.Env
 		return nil, absent(err)
 	}
 	defer r.Close()
-	body, got := make([]byte, n.Len+1), 0
-	for got < len(body) && err == nil {
-		var k int
-		k, err = r.Read(body[got:])
-		got += k
-	}
-	if err != nil && err != io.EOF { // cut off on the way: nothing is known of the body
+	body := bytes.NewBuffer(make([]byte, 0, n.Len+bytes.MinRead))
+	if _, err := body.ReadFrom(io.LimitReader(r, envelope.MaxCiphertext+1)); err != nil { // cut off on the way: nothing is known of the body
 		return nil, fmt.Errorf("fetch a body: %w", err)
 	}
-	return n.Envelope(body[:got])
+	if body.Len() > envelope.MaxCiphertext {
+		return nil, envelope.ContentHash.Errorf("body of more than %d bytes", envelope.MaxCiphertext)
+	}
+	whole := *n
+	whole.Len = body.Len() // it is not signed: the hash decides
+	return whole.Envelope(body.Bytes())
 }
 
 // absent tells a store that has no such body from one that did not answer.

@@ -57,7 +57,7 @@ func (x *Inbox) acknowledge(ctx context.Context, c *consumer, refs []frameRef) e
 	if len(touched) == 0 {
 		return nil
 	}
-	change := &Change{}
+	change := &Change{At: x.clock.Now().UnixMilli()}
 	if c.cur.settle() {
 		change.Consumers = []ConsumerRow{c.cur.row}
 		change.Floors = change.Consumers

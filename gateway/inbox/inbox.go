@@ -73,6 +73,10 @@ type Inbox struct {
 	contents *contents
 	objects  Objects
 
+	indexing sync.Mutex // one index at a time
+	indexed  int64      // place up to which the look-up is written, -1 unknown
+	swept    []byte     // Run's
+
 	mu        sync.Mutex
 	consumers map[consumerKey]*consumer
 	byID      map[int64]*consumer
@@ -108,7 +112,7 @@ func New(d Deps) *Inbox {
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = DefaultCacheBytes
 	}
-	return &Inbox{cfg: c, store: d.Store, vault: d.Vault, channels: d.Channels, clock: d.Clock, log: d.Log, objects: d.Objects,
+	return &Inbox{cfg: c, store: d.Store, vault: d.Vault, channels: d.Channels, clock: d.Clock, log: d.Log, objects: d.Objects, indexed: -1,
 		contents: newContents(c.CacheBytes), consumers: make(map[consumerKey]*consumer), byID: make(map[int64]*consumer),
 		sessions: make(map[int64]*SessionInfo), wakes: make(map[string]chan struct{})}
 }

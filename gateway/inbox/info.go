@@ -11,6 +11,7 @@ type SessionInfo struct {
 	Version string   `cbor:"5,keyasint"`           // of the topic record
 	Roles   []string `cbor:"6,keyasint,omitempty"` // verified, fully qualified
 	Key     []byte   `cbor:"7,keyasint"`           // the sender's Ed25519 key, of the core's certificate
+	Proof   *Proof   `cbor:"8,keyasint,omitempty"`
 }
 
 // Encode returns the stored form.

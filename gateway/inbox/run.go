@@ -11,20 +11,31 @@ import (
 // transaction empties.
 const (
 	pruneEvery = 10 * time.Minute
+	indexEvery = time.Second
 	pruneBatch = 500
 )
 
 // Run prunes what every consumer has acknowledged and that is older than
-// Config.Keep, until ctx ends.
+// Config.Keep, and writes what the log is looked up by, until ctx ends.
 func (x *Inbox) Run(ctx context.Context) error {
+	var pruned time.Time
 	for {
-		if err := x.prune(ctx); err != nil && ctx.Err() == nil {
-			x.log.Error("pruning the inbox failed", "error", err)
+		if now := x.clock.Now(); now.Sub(pruned) >= pruneEvery {
+			pruned = now
+			if err := x.prune(ctx); err != nil && ctx.Err() == nil {
+				x.log.Error("pruning the inbox failed", "error", err)
+			}
+			if err := x.sweep(ctx); err != nil && ctx.Err() == nil {
+				x.log.Error("tidying the look-up of the log failed", "error", err)
+			}
+		}
+		if _, err := x.index(ctx); err != nil && ctx.Err() == nil {
+			x.log.Error("writing the look-up of the log failed; it is read on instead", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-x.clock.After(pruneEvery):
+		case <-x.clock.After(indexEvery):
 		}
 	}
 }

@@ -62,6 +62,7 @@ type Change struct {
 	Consumers []ConsumerRow
 	Acks      []AckRow
 	Floors    []ConsumerRow // AckRow at or below Floor go
+	At        int64         // ms; with it the positions are noted, for the log
 }
 
 // Store is what the inbox needs from the database.
@@ -83,10 +84,37 @@ type Store interface {
 	At(ctx context.Context, pos int64) (*Row, error)
 	SessionInfo(ctx context.Context, id int64) (*SessionInfo, error)
 
+	// The log of messages. Placed returns up to limit rows with a place below
+	// before, highest first; Apart rows without one that are older than (at, id),
+	// newest first. Both are as Ready's rows.
+	Placed(ctx context.Context, before int64, limit int) ([]Row, error)
+	Apart(ctx context.Context, at, id int64, limit int) ([]Row, error)
+	// Row returns a row with its ids and proof, without its body; nil when there
+	// is none.
+	Row(ctx context.Context, id int64) (*Row, error)
+	// Core returns the session's core and when it was first seen, ms.
+	Core(ctx context.Context, session int64) (core []byte, since int64, err error)
+
+	// Found returns values of a key below before, highest first; AddFinds stores
+	// what was found up to a place, and FoundUpTo says which.
+	Found(ctx context.Context, key []byte, before int64, limit int) ([]int64, error)
+	FoundUpTo(ctx context.Context) (int64, error)
+	AddFinds(ctx context.Context, finds []Find, upto int64) error
+	// Unfound returns rows with a place above upto, lowest first, with their ids.
+	Unfound(ctx context.Context, upto int64, limit int) ([]Row, error)
+	// SweepFinds removes what points nowhere any more among up to limit finds
+	// after a key, and returns the last key looked at, nil at the end.
+	SweepFinds(ctx context.Context, after []byte, limit int) ([]byte, error)
+	// Times returns the first time at which a consumer was handed a place, and
+	// the first at which it had acknowledged all up to it; 0 when it has not.
+	Times(ctx context.Context, consumer, pos int64) (handed, acked int64, err error)
+	// Acked returns the acknowledged frames of a place above the floor.
+	Acked(ctx context.Context, consumer, pos int64) ([]byte, error)
+
 	Keys(ctx context.Context) ([]KeyRow, error)
 	AddKey(ctx context.Context, k KeyRow) error
 	RemoveKeys(ctx context.Context, before int64) error
 	// Prune empties up to limit rows whose place is at most upto and that were
-	// taken in before.
+	// taken in before. It forgets the times of consumers before, too.
 	Prune(ctx context.Context, upto, before int64, limit int) (int, error)
 }

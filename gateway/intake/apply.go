@@ -87,7 +87,7 @@ func (x *Intake) apply(ctx context.Context, it *item) error {
 	}
 	x.roundD[id] = it.entry.Digest()
 	if refusal == nil && (it.env == nil || len(it.awaits) > 0) {
-		x.holdBack(it, pl)
+		x.holdBack(it, &row, pl)
 	} else {
 		x.handOver(s, &row, seq, refusal != nil)
 	}
@@ -108,6 +108,18 @@ func (x *Intake) refuseWhole(it *item, row *inbox.Row, refusal error) {
 		it.s.led.stopTelling(it.head.Seq, it.head.Prev)
 	}
 	x.failed(it, refusal)
+	x.findable(it, row)
+}
+
+// findable has the log find an entry by the ids of its messages, and by its
+// own, when it may never have a place in the order of handing over.
+func (x *Intake) findable(it *item, row *inbox.Row) {
+	x.r.Finds = append(x.r.Finds, inbox.Find{Key: inbox.KeyOfID([16]byte(row.D[:16])), Value: row.ID})
+	if it.opened != nil {
+		for i := range it.opened.Frames {
+			x.r.Finds = append(x.r.Finds, inbox.Find{Key: inbox.KeyOfID(it.opened.Frames[i].ID), Value: row.ID})
+		}
+	}
 }
 
 // stored gives the frames of an entry to the inbox, and counts its bytes.
@@ -120,7 +132,7 @@ func (x *Intake) stored(it *item, row *inbox.Row) {
 // holdBack keeps an entry whose content is on its way from being handed over.
 // Of a number that was listed as missing, the listing goes on until it is here:
 // what receipts tell never goes back.
-func (x *Intake) holdBack(it *item, pl placed) {
+func (x *Intake) holdBack(it *item, row *inbox.Row, pl placed) {
 	s, seq := it.s, it.head.Seq
 	a := &Await{Seq: seq, Before: it.head.Prev, Since: x.now(), Objects: it.awaits, Bad: it.faults, notice: it.notice}
 	if it.env == nil {
@@ -130,6 +142,7 @@ func (x *Intake) holdBack(it *item, pl placed) {
 		a.Why, a.Passed = pl.filled.Why, pl.late
 	}
 	x.await(s, a)
+	x.findable(it, row)
 	if !s.led.Strict && s.stalled == "" && s.stallT == 0 && seq >= s.led.Released {
 		s.led.Released = seq + 1 // others need not wait for it
 	}
@@ -174,6 +187,9 @@ func (x *Intake) frames(ctx context.Context, it *item, row *inbox.Row, now int64
 		faults = append(faults, inbox.Fault{Frame: i, Code: string(code)})
 		if told := told(code); told.TellsSender() && !s.led.refuse(it.head.Seq, string(told), i) {
 			s.led.stopTelling(it.head.Seq, it.head.Prev)
+		}
+		if code != envelope.Duplicate {
+			x.r.Finds = append(x.r.Finds, inbox.Find{Key: inbox.KeyOfID(it.opened.Frames[i].ID), Value: row.ID})
 		}
 		e := event(it, bad)
 		e.Code = string(code)

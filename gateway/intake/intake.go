@@ -135,6 +135,9 @@ func New(d Deps) *Intake {
 // Run reads the mailbox until ctx ends.
 func (x *Intake) Run(ctx context.Context) error {
 	if err := x.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -8,6 +8,7 @@ import (
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/inbox"
 	"github.com/digital-spine/spine/gateway/trust"
+	"github.com/digital-spine/spine/vc"
 )
 
 // finalAfter is how long a failure that rests on what others publish (entitled
@@ -117,8 +118,9 @@ func (x *Intake) judgeOne(ctx context.Context, j job) (v verdict) {
 		return v
 	}
 	var roles []string
+	var verified []*vc.Verified
 	if len(v.text.Creds) > 0 { // G9
-		verified, err := t.Roles(ctx, j.core.From, v.text.Creds)
+		verified, err = t.Roles(ctx, j.core.From, v.text.Creds)
 		if v.err = err; err != nil {
 			return v
 		}
@@ -127,6 +129,7 @@ func (x *Intake) judgeOne(ctx context.Context, j job) (v verdict) {
 		}
 	}
 	v.info = infoOf(j.core, v.topic.Record.Version, roles, cert.PublicKey())
+	v.info.Proof = proofOf(g, cert, v.topic.Record, v.text, verified, x.now())
 	if len(x.receiving(j.core.Topic)) == 0 { // G4, which waits
 		v.err = envelope.NoChannel.Errorf("no local channel receives %s", j.core.Topic)
 	} else if !x.admitted(v.info) { // G10
@@ -134,6 +137,22 @@ func (x *Intake) judgeOne(ctx context.Context, j job) (v verdict) {
 	}
 	v.secretS = v.text.Secret
 	return v
+}
+
+// proofOf gathers what the judgement rests on, for whoever asks later.
+func proofOf(g *envelope.Grant, cert *envelope.Certificate, rec *envelope.Topic, text *envelope.BoxText, verified []*vc.Verified, now int64) *inbox.Proof {
+	d, pkg, schema := g.Digest(), g.Package, rec.Schema
+	p := &inbox.Proof{Package: pkg[:], Grant: d[:], CertNbf: cert.NotBefore, CertNaf: cert.NotAfter, Floor: uint64(cert.Floor),
+		Owner: rec.DID, Kind: rec.Kind, Schema: schema[:], Order: rec.Order, Judged: now}
+	for _, r := range verified {
+		digest := r.Digest
+		p.Creds = append(p.Creds, inbox.Credential{Digest: digest[:], Role: r.Role, Issuer: r.Issuer, ValidUntil: r.ValidUntil})
+	}
+	if prev := text.Prev; prev != nil {
+		sid, head := prev.Session, prev.Digest
+		p.Prev = &inbox.Prev{SID: sid[:], Seq: prev.Seq, Digest: head[:]}
+	}
+	return p
 }
 
 // judged takes a verdict. It returns the session when its parked envelopes can

@@ -113,6 +113,9 @@ func (x *Intake) filled(ctx context.Context, it *item) error {
 	}
 	x.r.Fill = append(x.r.Fill, row)
 	if it.open == nil {
+		x.findable(it, &row)
+	}
+	if it.open == nil {
 		x.stored(it, &row)
 	}
 	x.activity(it, &row)

@@ -87,13 +87,14 @@ type Round struct {
 	Proofs   []ProofRow
 	Forget   []int64 // sessions whose rows and entries go
 	Watch    []WatchRow
-	Unwatch  []int64 // lanes
+	Finds    []inbox.Find // of what has no place, or ids that are not of its messages
+	Unwatch  []int64      // lanes
 }
 
 // Empty reports whether the round changes nothing.
 func (r *Round) Empty() bool {
 	return len(r.Senders)+len(r.Lanes)+len(r.Sessions)+len(r.Entries)+len(r.Release)+len(r.Refuse)+
-		len(r.Fill)+len(r.Settle)+len(r.Watch)+len(r.Unwatch)+len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Proofs)+len(r.Forget) == 0
+		len(r.Finds)+len(r.Fill)+len(r.Settle)+len(r.Watch)+len(r.Unwatch)+len(r.Park)+len(r.Unpark)+len(r.Streams)+len(r.Proofs)+len(r.Forget) == 0
 }
 
 // ProofRow is a second signed header for a number that is held: together with

@@ -57,6 +57,9 @@ func (s *Inbox) RemoveConsumer(ctx context.Context, channel, name string) error 
 		if _, err := tx.Exec(`DELETE FROM cursor_ack WHERE consumer IN (SELECT id FROM cursor_consumer WHERE channel = $1 AND name = $2)`, channel, name); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(`DELETE FROM cursor_time WHERE consumer IN (SELECT id FROM cursor_consumer WHERE channel = $1 AND name = $2)`, channel, name); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`DELETE FROM cursor_consumer WHERE channel = $1 AND name = $2`, channel, name)
 		return err
 	})
@@ -83,6 +86,13 @@ func (s *Inbox) CommitCursors(ctx context.Context, c *inbox.Change) error {
 		for _, x := range c.Consumers {
 			if _, err := tx.Exec(`UPDATE cursor_consumer SET floor = $2, handed = $3, handed_frame = $4 WHERE id = $1`, x.ID, x.Floor, x.Handed, x.HandedFrame); err != nil {
 				return err
+			}
+		}
+		if c.At > 0 {
+			for _, x := range c.Consumers {
+				if _, err := tx.Exec(`INSERT INTO cursor_time (consumer, at, handed, floor) VALUES ($1, $2, $3, $4)`, x.ID, c.At, x.Handed, x.Floor); err != nil {
+					return err
+				}
 			}
 		}
 		for _, x := range c.Floors {

@@ -209,6 +209,9 @@ func (s *Inbox) RemoveKeys(ctx context.Context, before int64) error {
 func (s *Inbox) Prune(ctx context.Context, upto, before int64, limit int) (int, error) {
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM cursor_time WHERE at < $1`, before); err != nil {
+			return err
+		}
 		r, err := tx.Exec(`UPDATE inbox SET body = NULL, pos = NULL WHERE id IN
 			(SELECT id FROM inbox WHERE pos IS NOT NULL AND pos <= $1 AND at < $2 ORDER BY pos LIMIT $3)`, upto, before, limit)
 		if err != nil {

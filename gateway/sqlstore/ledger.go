@@ -98,6 +98,9 @@ func writeRound(tx *sqlkit.Tx, r *intake.Round) error {
 			return err
 		}
 	}
+	if err := writeFinds(tx, r.Finds); err != nil {
+		return err
+	}
 	for _, x := range r.Watch {
 		if _, err := tx.Exec(`INSERT INTO intake_watch (lane, sid) VALUES ($1, $2) ON CONFLICT (lane) DO UPDATE SET sid = excluded.sid`, x.Lane, x.SID[:]); err != nil {
 			return err
