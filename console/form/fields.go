@@ -177,11 +177,11 @@ func expects(o *Object) string {
 	}
 	switch f := text(o.Get("format")); f {
 	case "date-time":
-		return "date and time, such as 2026-01-31T12:00:00Z"
+		return "such as 2026-01-31T12:00:00Z"
 	case "date":
-		return "date, such as 2026-01-31"
+		return "such as 2026-01-31"
 	case "time":
-		return "time, such as 12:00:00Z"
+		return "such as 12:00:00Z"
 	case "":
 	default:
 		return f

@@ -40,7 +40,7 @@ func (g Sampler) of(s *Schema, o *Object, name string, i, depth int) any {
 		return list[i%len(list)]
 	}
 	if list, ok := o.Get("enum").([]any); ok && len(list) > 0 {
-		return list[i%len(list)]
+		return list[0]
 	}
 	if depth > maxDepth {
 		return nil

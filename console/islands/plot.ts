@@ -3,7 +3,7 @@
 //   data-names   what the lines are called, apart by , or ;
 //   data-colors  in, out, refused, with -dash for a dashed line
 //   data-unit    put behind values
-//   data-label   what screen readers say
+// What is drawn is told to screen readers by its aria-label, from the server.
 import { zone } from "./time";
 
 declare const uPlot: any;
@@ -16,7 +16,6 @@ class Plot extends HTMLElement {
   private again = () => this.draw();
 
   connectedCallback() {
-    this.setAttribute("role", "img");
     this.size = new ResizeObserver(() => {
       if (this.plot && this.clientWidth > 0) this.plot.setSize({ width: this.clientWidth, height: 184 });
     });
@@ -35,7 +34,6 @@ class Plot extends HTMLElement {
   attributeChangedCallback() {
     if (this.plot) {
       this.plot.setData(this.rows());
-      this.speak();
     }
   }
 
@@ -57,16 +55,6 @@ class Plot extends HTMLElement {
     return (v >= 100 ? String(Math.round(v)) : String(Math.round(v * 10) / 10)) + (this.dataset.unit ?? "");
   }
 
-  // speak tells what is drawn, with the latest values.
-  private speak() {
-    const rows = this.rows();
-    const last = rows.slice(1).map((r, i) => {
-      const v = [...r].reverse().find((x) => x != null);
-      return `${this.names()[i]} ${this.value(v)}`;
-    });
-    this.setAttribute("aria-label", `${this.dataset.label}. Latest: ${last.join(", ")}`);
-  }
-
   private color(name: string): string {
     const probe = document.createElement("span");
     probe.style.color = `var(${name})`;
@@ -80,7 +68,6 @@ class Plot extends HTMLElement {
     if (typeof uPlot === "undefined") return;
     this.plot?.destroy();
     this.replaceChildren();
-    this.speak();
     const grid = this.color("--line");
     const text = this.color("--muted");
     const font = "11px " + getComputedStyle(this).fontFamily;
@@ -101,7 +88,7 @@ class Plot extends HTMLElement {
         tzDate: (ts: number) => (zone() === "utc" ? uPlot.tzDate(new Date(ts * 1000), "Etc/UTC") : new Date(ts * 1000)),
         scales: { x: { time: true }, y: { range: (_: any, _min: number, max: number) => [0, max > 0 ? max * 1.15 : 1] } },
         axes: [
-          { ...axis, grid: { show: false }, space: 70, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+          { ...axis, size: 26, grid: { show: false }, space: 70, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
           { ...axis, size: 46, space: 34 },
         ],
         series: [{}, ...series],

@@ -93,6 +93,10 @@ class Tail extends HTMLElement {
       const had = document.getElementById(row.id);
       if (had) {
         row.classList.remove("fresh");
+        // A sent message's content leaves the outbox when it was delivered; what
+        // was shown before stays.
+        const shown = had.querySelector(".content");
+        if (shown) row.querySelector("[data-gone]")?.replaceWith(shown);
         had.replaceWith(row);
       } else {
         body.prepend(row);

@@ -110,7 +110,7 @@ func ChannelList(c *Channels) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = components.Snippets("first-channel", []components.Snippet{{"curl", firstChannel}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = components.Snippets("first-channel", []components.Snippet{{Name: "curl", Code: firstChannel}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

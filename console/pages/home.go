@@ -80,9 +80,21 @@ func rates(o *gateway.Overview, counts []int64) []*float64 {
 
 // Bounds of the map.
 const (
-	mapWidth, mapHeight = 860, 400
-	mapNodes            = 16
+	mapWidth = 860
+	mapNodes = 16
 )
+
+// height of the map for a number of partners: two stand beside this gateway,
+// more stand around it.
+func mapHeight(n int) float64 {
+	switch {
+	case n <= 2:
+		return 176
+	case n <= 4:
+		return 330
+	}
+	return 400
+}
 
 // mapNode is a partner on the map.
 type mapNode struct {
@@ -104,7 +116,7 @@ type mapLink struct {
 
 // nodes places the partners around this gateway, the busiest first, and says
 // how many did not find a place.
-func (h *Home) nodes() (list []mapNode, more int) {
+func (h *Home) nodes() (list []mapNode, more int, height float64) {
 	type flow struct {
 		rate    float64
 		count   int64
@@ -133,7 +145,6 @@ func (h *Home) nodes() (list []mapNode, more int) {
 			f = &flow{}
 			flows[did][e.Direction] = f
 		}
-		f.rate += e.PerMinute
 		f.count += e.Count
 		f.refused += e.Refused
 		if e.Channel != "" && len(f.names) < 10 && !slices.Contains(f.names, e.Channel) {
@@ -146,12 +157,19 @@ func (h *Home) nodes() (list []mapNode, more int) {
 	if more = len(order) - mapNodes; more > 0 {
 		order = order[:mapNodes]
 	}
+	minutes := h.minutes()
+	for _, both := range flows {
+		for _, f := range both {
+			f.rate = float64(f.count) / minutes
+		}
+	}
+	height = mapHeight(len(order))
 	slices.Sort(order) // so that nobody jumps about while the map is live
 	for i, did := range order {
 		angle := 2*math.Pi*float64(i)/float64(len(order)) + startAngle(len(order))
 		n := mapNode{
 			DID: did, Name: components.Clip(h.People.Name(did), 26), Path: "/messages?partner=" + url.QueryEscape(did),
-			X: mapWidth/2 + 320*math.Cos(angle), Y: mapHeight/2 - 8 + 140*math.Sin(angle),
+			X: mapWidth/2 + 320*math.Cos(angle), Y: height/2 - 8 + (height/2-60)*math.Sin(angle),
 		}
 		n.Initial = strings.ToUpper(string([]rune(strings.TrimPrefix(n.Name, "0x") + "?")[0]))
 		for _, dir := range []string{gateway.Out, gateway.In} {
@@ -159,11 +177,18 @@ func (h *Home) nodes() (list []mapNode, more int) {
 			if f == nil {
 				continue
 			}
-			n.Links = append(n.Links, link(n, dir, f.rate, f.count, f.refused, f.names))
+			n.Links = append(n.Links, link(n, height, dir, f.rate, f.count, f.refused, f.names))
 		}
 		list = append(list, n)
 	}
-	return list, max(more, 0)
+	return list, max(more, 0), height
+}
+
+// minutes is the time that the counts of flows are of: what was asked for, or
+// less where the gateway was started later.
+func (h *Home) minutes() float64 {
+	o := h.Overview
+	return max(float64(o.Now-max(o.From, o.Totals.Since)), 60_000) / 60_000
 }
 
 // startAngle puts two partners left and right, and others so that labels have
@@ -176,8 +201,8 @@ func startAngle(n int) float64 {
 }
 
 // link draws the curve of one direction beside the straight line.
-func link(n mapNode, dir string, rate float64, count, refused int64, channels []string) mapLink {
-	cx, cy := float64(mapWidth)/2, float64(mapHeight)/2-8
+func link(n mapNode, height float64, dir string, rate float64, count, refused int64, channels []string) mapLink {
+	cx, cy := float64(mapWidth)/2, height/2-8
 	dx, dy := n.X-cx, n.Y-cy
 	length := math.Hypot(dx, dy)
 	ux, uy := dx/length, dy/length
