@@ -191,7 +191,7 @@ func (in *intaking) take(data, buf []byte) error {
 			item.buf = buf
 		}
 		in.hashes <- item
-		if in.total == in.row.Size {
+		if in.row.Size >= 0 && (in.part.n == size || in.total == in.row.Size) {
 			in.full()
 		}
 	}

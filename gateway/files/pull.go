@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"github.com/digital-spine/spine/envelope"
@@ -12,9 +13,15 @@ import (
 	"github.com/digital-spine/spine/schema"
 )
 
-// InlineMax is the longest content without a name that is handed over as a
+// InlineMax is the longest JSON without a name that is handed over as a
 // message's body, in bytes.
 const InlineMax = 1 << 20
+
+func isJSON(mediaType string) bool {
+	t, _, _ := strings.Cut(mediaType, ";")
+	t = strings.TrimSpace(t)
+	return t == gateway.TypeJSON || strings.HasSuffix(t, "+json")
+}
 
 // pull is a received file on its way from the broker.
 type pull struct {
@@ -89,7 +96,7 @@ func (b *Box) received(ctx context.Context, from, channel string, o *envelope.Ob
 		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 		now := b.now()
 		r = &Row{ID: gateway.FormatID(id), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Channel: channel, From: from, OID: o.OID,
-			Inline: o.Name == "" && o.Size <= InlineMax}
+			Inline: o.Name == "" && o.Size <= InlineMax && isJSON(o.Type)}
 		m := &meta{Name: o.Name, Type: o.Type, Key: o.Key[:], SHA256: o.SHA256}
 		if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {
 			return nil, nil, err

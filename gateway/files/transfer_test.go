@@ -1,0 +1,610 @@
+package files_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/envelope/cobblestone"
+	"github.com/digital-spine/spine/gateway/files"
+	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/internal/testkit"
+	"github.com/digital-spine/spine/schema"
+)
+
+const until = start + 9*24*3600*1000
+
+// next waits for what a house tells.
+func next[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-testkit.Context(t).Done():
+		t.Fatal("nothing was told")
+	}
+	panic("unreachable")
+}
+
+// sent makes a house with a file that the broker has.
+func sent(t *testing.T, want []byte) (*house, string, *envelope.Object) {
+	t.Helper()
+	h := newHouse(t)
+	h.open()
+	id := h.put("report.csv", want)
+	o := h.object(id, until)
+	if err := next(t, h.pushed); err != nil {
+		t.Fatal(err)
+	}
+	return h, id, o
+}
+
+// receiver is another gateway at the same broker.
+func receiver(t *testing.T, from *house) *house {
+	h := newHouse(t)
+	h.broker = from.broker
+	h.open()
+	return h
+}
+
+func (h *house) take(key string, o *envelope.Object, v schema.Validator) string {
+	h.t.Helper()
+	f, err := h.box.Take(testkit.Context(h.t), key, "did:a", "ch", "0b000000-0000-4000-8000-000000000001", o, envelope.Digest{9}, v, until)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return f.ID
+}
+
+func (h *house) told(key, code string) {
+	h.t.Helper()
+	got := next(h.t, h.done)
+	if got.key != key || problem.CodeOf(got.err) != code {
+		h.t.Fatalf("%q, %v; want %q, %q", got.key, got.err, key, code)
+	}
+}
+
+func TestPushAndPull(t *testing.T) {
+	want := content(1, 5*envelope.MinPartSize+12345)
+	a, id, o := sent(t, want)
+	if _, pushed, err := a.box.Frame(testkit.Context(t), id, until); err != nil || !pushed {
+		t.Fatal(pushed, err)
+	}
+	e, err := a.box.Entry(testkit.Context(t), id)
+	if err != nil || e.Direction != files.Out || e.State != files.StateReady {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	for h, u := range a.broker.until {
+		if u < until {
+			t.Fatalf("%x lives until %d", h, u)
+		}
+	}
+	// The broker sees none of the content.
+	for _, b := range a.broker.blobs {
+		if bytes.Contains(b, want[:64]) {
+			t.Fatal("content in clear")
+		}
+	}
+	b := receiver(t, a)
+	got := b.take("k1", o, nil)
+	if again := b.take("k2", o, nil); again != got {
+		t.Fatalf("%s, then %s", got, again)
+	}
+	b.told("k1", "")
+	b.told("k2", "")
+	b.is(got, want)
+	// Another message with it is told at once, also after a restart.
+	b.open()
+	if again := b.take("k3", o, nil); again != got {
+		t.Fatal(again)
+	}
+	b.told("k3", "")
+	e, err = b.box.Entry(testkit.Context(t), got)
+	if err != nil || e.Direction != files.In || e.From != "did:a" || e.Channel != "ch" || len(e.Messages) != 1 || e.Name != "report.csv" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if a.meter.seen["upload"] != int64(len(want)) || a.meter.seen["push"] != int64(len(want)) || b.meter.seen["pull"] != int64(len(want)) || b.meter.seen["done"] != int64(len(want)) {
+		t.Fatal(a.meter.seen, b.meter.seen)
+	}
+}
+
+// TestTransfersResume has both gateways die while parts are under way.
+func TestTransfersResume(t *testing.T) {
+	want := content(1, 6*envelope.MinPartSize)
+	a := newHouse(t)
+	a.open()
+	id := a.put("x", want)
+	n, away := 0, problem.New(502, "unreachable", "away")
+	limit := func(op string, most int) {
+		n = 0
+		a.broker.mu.Lock()
+		defer a.broker.mu.Unlock()
+		a.broker.fail = func(o string, _ [32]byte) error {
+			a.broker.mu.Lock()
+			defer a.broker.mu.Unlock()
+			if n++; o == op && n > most {
+				return away
+			}
+			return nil
+		}
+	}
+	limit("put", 4) // one of the four is the question what is there
+	o := a.object(id, until)
+	if err := next(t, a.pushed); problem.CodeOf(err) != "unreachable" {
+		t.Fatal(err)
+	}
+	limit("none", 0)
+	puts := a.broker.puts
+	a.open() // goes on by itself
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	if puts == 0 || a.broker.puts != 6 {
+		t.Fatalf("%d parts were put, then %d in all", puts, a.broker.puts)
+	}
+	b := receiver(t, a)
+	limit("get", 3)
+	got := b.take("k", o, nil)
+	for {
+		e, err := b.box.Entry(testkit.Context(t), got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Code == "unreachable" {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := b.box.Body(testkit.Context(t), got, 1<<40); problem.CodeOf(err) != files.CodeFileIncomplete {
+		t.Fatal(err)
+	}
+	b.open()
+	limit("none", 0)
+	gets := a.broker.gets
+	b.take("k", o, nil)
+	b.told("k", "")
+	if gets == 0 || a.broker.gets != 6 {
+		t.Fatalf("%d parts were taken, then %d in all", gets, a.broker.gets)
+	}
+	b.is(got, want)
+}
+
+// TestPullTriesAgain needs no restart: the broker is away for a while.
+func TestPullTriesAgain(t *testing.T) {
+	want := content(1, 2*envelope.MinPartSize)
+	a, _, o := sent(t, want)
+	away := problem.New(502, "unreachable", "away")
+	a.broker.fail = func(string, [32]byte) error { return away }
+	b := receiver(t, a)
+	id := b.take("k", o, nil)
+	if err := b.clock.BlockUntilContext(testkit.Context(t), 2); err != nil { // the sweep, and the pull's wait
+		t.Fatal(err)
+	}
+	a.broker.mu.Lock()
+	a.broker.fail = nil
+	a.broker.mu.Unlock()
+	b.clock.Advance(time.Second)
+	b.told("k", "")
+	b.is(id, want)
+}
+
+// TestPullGivesUp ends when the parts' time is over.
+func TestPullGivesUp(t *testing.T) {
+	a, _, o := sent(t, content(1, 10))
+	a.broker.fail = func(string, [32]byte) error { return problem.New(502, "unreachable", "away") }
+	b := receiver(t, a)
+	b.clock.Advance((until - start + 1) * time.Millisecond)
+	b.take("k", o, nil)
+	b.told("k", "content_hash")
+}
+
+// TestAttacks are Part B's rows of the negative tests, at the place where files
+// meet them.
+func TestAttacks(t *testing.T) {
+	size := int64(2*envelope.MinPartSize + 100)
+	seal := func(key envelope.Secret, oid [16]byte, i uint32, last bool, plain []byte) []byte {
+		var b bytes.Buffer
+		w, err := envelope.SealPart(&b, key, oid, i, last)
+		if err == nil {
+			_, err = w.Write(plain)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for _, c := range []struct {
+		name, code string
+		do         func(b *broker, o *envelope.Object)
+	}{
+		{"part replaced at the broker", "content_hash", func(b *broker, o *envelope.Object) { b.blobs[o.Parts[1]] = content(7, 500) }},
+		{"part replaced by another part", "content_hash", func(b *broker, o *envelope.Object) { b.blobs[o.Parts[1]] = b.blobs[o.Parts[0]] }},
+		{"part dropped", "content_hash", func(b *broker, o *envelope.Object) { delete(b.blobs, o.Parts[2]) }},
+		{"part cut at a chunk", "content_hash", func(b *broker, o *envelope.Object) {
+			b.blobs[o.Parts[0]] = b.blobs[o.Parts[0]][:cobblestone.HeaderSize+5*cobblestone.SealedChunkSize]
+		}},
+		{"part longer", "content_hash", func(b *broker, o *envelope.Object) { b.blobs[o.Parts[0]] = append(b.blobs[o.Parts[0]], 0) }},
+		{"one bit", "content_hash", func(b *broker, o *envelope.Object) {
+			bad := bytes.Clone(b.blobs[o.Parts[2]])
+			bad[len(bad)/2] ^= 1
+			b.blobs[o.Parts[2]] = bad
+		}},
+		{"hash list swapped", "part", func(b *broker, o *envelope.Object) { o.Parts[0], o.Parts[1] = o.Parts[1], o.Parts[0] }},
+		{"of another file", "part", func(b *broker, o *envelope.Object) {
+			p := seal(o.Key, [16]byte{1, 2}, 1, false, content(8, envelope.MinPartSize))
+			o.Parts[1] = put(b, p)
+		}},
+		{"not the last", "part", func(b *broker, o *envelope.Object) {
+			o.Parts[2] = put(b, seal(o.Key, o.OID, 2, false, content(8, 100)))
+		}},
+		{"sealed shorter", "truncated", func(b *broker, o *envelope.Object) {
+			o.Parts[1] = put(b, seal(o.Key, o.OID, 1, false, content(8, 100)))
+		}},
+		{"other content", "object", func(b *broker, o *envelope.Object) {
+			o.Parts[2] = put(b, seal(o.Key, o.OID, 2, true, content(8, 100)))
+		}},
+		{"other key", "part", func(b *broker, o *envelope.Object) { o.Key[0] ^= 1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, _, o := sent(t, content(1, size))
+			c.do(a.broker, o)
+			b := receiver(t, a)
+			id := b.take("k", o, nil)
+			b.told("k", c.code)
+			_, err := b.box.Open(testkit.Context(t), id)
+			if c.code == "content_hash" {
+				b.code(err, files.CodeFileIncomplete) // Take tries it again
+				return
+			}
+			b.code(err, files.CodeFileUnknown)
+			if n := b.left(); n != 0 {
+				t.Fatalf("%d blobs are left", n)
+			}
+		})
+	}
+}
+
+func put(b *broker, p []byte) envelope.Digest {
+	h := envelope.Digest(sha256.Sum256(p))
+	b.blobs[h] = p
+	return h
+}
+
+// TestDamageIsRepaired takes what the broker had wrong again after the sender
+// pushed it again.
+func TestDamageIsRepaired(t *testing.T) {
+	want := content(1, 3*envelope.MinPartSize)
+	a, id, o := sent(t, want)
+	delete(a.broker.blobs, o.Parts[1])
+	b := receiver(t, a)
+	got := b.take("k", o, nil)
+	b.told("k", "content_hash")
+	if err := a.box.Repush(testkit.Context(t), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	gets := a.broker.gets
+	b.take("k", o, nil)
+	b.told("k", "")
+	if a.broker.gets > gets+2 {
+		t.Fatalf("%d parts were taken again", a.broker.gets-gets)
+	}
+	b.is(got, want)
+}
+
+// TestDamageAtRest is found while reading, told by Verify, and mended by Take.
+func TestDamageAtRest(t *testing.T) {
+	want := content(1, 2*envelope.MinPartSize)
+	a, id, o := sent(t, want)
+	bad := bytes.Clone(a.broker.blobs[o.Parts[1]])
+	bad[100000] ^= 1
+	if err := a.blobs.Overwrite(testkit.Context(t), o.Parts[1], bytes.NewReader(bad)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.box.Open(testkit.Context(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got, err := io.ReadAll(c)
+	a.code(err, files.CodeFileDamaged)
+	if !bytes.Equal(got, want[:len(got)]) {
+		t.Fatal("damaged content was handed out")
+	}
+	checks, err := a.box.Verify(testkit.Context(t), id)
+	if err != nil || checks[1].Result != "content_hash" || checks[3].Result == "ok" {
+		t.Fatalf("%+v, %v", checks, err)
+	}
+	// A part that was here before a crash, and is damaged since, comes anew.
+	b := receiver(t, a)
+	if err := b.blobs.Put(testkit.Context(t), o.Parts[0], int64(len(a.broker.blobs[o.Parts[0]])), bytes.NewReader(a.broker.blobs[o.Parts[0]])); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.blobs.Overwrite(testkit.Context(t), o.Parts[0], bytes.NewReader(bad)); err != nil {
+		t.Fatal(err)
+	}
+	got2 := b.take("k", o, nil)
+	if err := b.clock.BlockUntilContext(testkit.Context(t), 2); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(time.Second)
+	b.told("k", "")
+	b.is(got2, want)
+}
+
+// TestEarlyPush brings parts to the broker while the rest is being uploaded.
+func TestEarlyPush(t *testing.T) {
+	a := newHouse(t)
+	box := a.open()
+	ctx := testkit.Context(t)
+	want := content(1, 4*envelope.MinPartSize)
+	u, err := box.Begin(ctx, files.New{Name: "x", Size: int64(len(want)), Channel: "ch", To: []string{"did:b"}, Send: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	type answer struct {
+		u   *files.Upload
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		u, err := box.Append(ctx, u.ID, 0, r)
+		answers <- answer{u, err}
+	}()
+	if _, err := w.Write(want[:3*envelope.MinPartSize+1]); err != nil {
+		t.Fatal(err)
+	}
+	for { // the broker has the first parts although the last is not there
+		a.broker.mu.Lock()
+		n := a.broker.puts
+		a.broker.mu.Unlock()
+		if n == 3 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := w.Write(want[3*envelope.MinPartSize+1:]); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	got := next(t, answers)
+	if got.err != nil || !got.u.Done || got.u.Sent == nil {
+		t.Fatalf("%+v, %v", got.u, got.err)
+	}
+	d := a.outbox.drafts
+	if len(d) != 1 || d[0].File != u.ID || d[0].Channel != "ch" || d[0].To[0] != "did:b" || d[0].IdempotencyKey == "" {
+		t.Fatalf("%+v", d)
+	}
+	a.object(u.ID, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	if a.broker.puts != 4 {
+		t.Fatalf("%d puts of 4 parts", a.broker.puts)
+	}
+}
+
+// lines refuses content with "bad" in it.
+type lines struct{}
+
+func (lines) Validate(b []byte) error { return lines{}.ValidateReader(bytes.NewReader(b), "") }
+
+func (lines) ValidateReader(r io.Reader, _ string) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		if bytes.Contains(buf[:n], []byte("bad")) {
+			return &schema.Error{Code: schema.CodeSchema, Message: "bad"}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+type topics struct{}
+
+func (topics) ForChannel(context.Context, string) (envelope.Digest, schema.Validator, error) {
+	return envelope.Digest{9}, lines{}, nil
+}
+
+func TestSchema(t *testing.T) {
+	ctx := testkit.Context(t)
+	good := []byte(strings.Repeat("good\n", 3*mib))
+	bad := append(bytes.Clone(good), "bad\n"...)
+	a := newHouse(t)
+	a.topics = topics{}
+	box := a.open()
+	a.outbox.check = nil
+	upload := func(b []byte) (*files.Upload, error) {
+		u, err := box.Begin(ctx, files.New{Name: "x", Size: int64(len(b)), Channel: "ch", Send: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return box.Append(ctx, u.ID, 0, bytes.NewReader(b))
+	}
+	_, err := upload(bad)
+	a.code(err, schema.CodeSchema)
+	if a.left() != 0 {
+		t.Fatalf("%d blobs are left", a.left())
+	}
+	u, err := upload(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It passed while it came: nothing is read again.
+	if err := box.Check(ctx, u.ID, envelope.Digest{9}, refusing{}); err != nil {
+		t.Fatal(err)
+	}
+	a.code(box.Check(ctx, u.ID, envelope.Digest{8}, refusing{}), schema.CodeSchema)
+	if err := box.Check(ctx, u.ID, envelope.Digest{8}, lines{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Check(ctx, u.ID, envelope.Digest{8}, refusing{}); err != nil {
+		t.Fatal("not remembered")
+	}
+	// The recipient checks it, too.
+	b := receiver(t, a)
+	o := a.object(u.ID, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	b.take("k", o, refusing{})
+	b.told("k", schema.CodeSchema)
+	if b.left() != 0 {
+		t.Fatalf("%d blobs are left", b.left())
+	}
+	b.take("k", o, lines{})
+	b.told("k", "")
+}
+
+type refusing struct{}
+
+func (refusing) Validate([]byte) error { return &schema.Error{Code: schema.CodeSchema, Message: "no"} }
+
+func (refusing) ValidateReader(io.Reader, string) error { return refusing{}.Validate(nil) }
+
+func TestSendRefusedLeavesNothing(t *testing.T) {
+	a := newHouse(t)
+	box := a.open()
+	ctx := testkit.Context(t)
+	a.outbox.err = problem.New(422, "no_recipient", "nobody")
+	u, err := box.Begin(ctx, files.New{Size: 5, Channel: "ch", Send: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = box.Append(ctx, u.ID, 0, strings.NewReader("hello"))
+	a.code(err, "no_recipient")
+	if _, err := box.Entry(ctx, u.ID); problem.CodeOf(err) != files.CodeFileUnknown || a.left() != 0 {
+		t.Fatal(err, a.left())
+	}
+	// What passes is tried again after a start.
+	a.outbox.err = problem.New(503, "not_ready", "later")
+	if u, err = box.Begin(ctx, files.New{Size: 5, Channel: "ch", Send: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = box.Append(ctx, u.ID, 0, strings.NewReader("hello"))
+	a.code(err, "not_ready")
+	a.close()
+	a.outbox.err = nil
+	a.open()
+	for {
+		e, err := a.box.Entry(ctx, u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Direction == files.Out && len(e.Messages) == 1 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestQuotaAndRetention(t *testing.T) {
+	a := newHouse(t)
+	a.quota = 100_000
+	box := a.open()
+	ctx := testkit.Context(t)
+	_, err := box.Begin(ctx, files.New{Size: 100_000})
+	a.code(err, files.CodeStorageFull)
+	first := a.put("1", content(1, 50_000))
+	_, err = box.Begin(ctx, files.New{Size: 60_000})
+	a.code(err, files.CodeStorageFull)
+	u, err := box.Begin(ctx, files.New{Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = box.Append(ctx, u.ID, 0, bytes.NewReader(content(1, 10*mib))); problem.CodeOf(err) != files.CodeStorageFull {
+		t.Fatal(err)
+	}
+	if a.left() != 1 {
+		t.Fatalf("%d blobs", a.left())
+	}
+	// A file that was sent makes room once no message needs it.
+	a.object(first, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	a.code(box.Remove(ctx, first), "file_in_use")
+	_, err = box.Begin(ctx, files.New{Size: 60_000})
+	a.code(err, files.CodeStorageFull)
+	if err := box.Release(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	a.clock.Advance(time.Second)
+	second := a.put("2", content(2, 60_000))
+	if _, err := box.Entry(ctx, first); problem.CodeOf(err) != files.CodeFileUnknown {
+		t.Fatal(err)
+	}
+	// An upload that does not go on ends after a day, a file after its time.
+	if u, err = box.Begin(ctx, files.New{Size: 10}); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(id string) {
+		t.Helper()
+		for {
+			if _, err := box.Entry(ctx, id); problem.CodeOf(err) == files.CodeFileUnknown {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	a.clock.Advance(25 * time.Hour)
+	gone(u.ID)
+	if _, err := box.Entry(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	a.clock.Advance(30 * 24 * time.Hour)
+	gone(second)
+	for a.left() != 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestLargeBody(t *testing.T) {
+	a := newHouse(t)
+	box := a.open()
+	ctx := testkit.Context(t)
+	body := []byte(`{"a":"` + strings.Repeat("x", 900_000) + `"}`)
+	id, err := box.Store(ctx, "application/json", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := box.List(ctx, files.Filter{}); err != nil || len(list) != 0 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	o := a.object(id, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	b := receiver(t, a)
+	got := b.take("k", o, nil)
+	b.told("k", "")
+	out, err := b.box.Body(ctx, got, 1<<20)
+	if err != nil || !bytes.Equal(out, body) {
+		t.Fatal(err)
+	}
+	_, err = b.box.Body(ctx, got, 1000)
+	b.code(err, files.CodeTooLarge)
+	if err := box.Release(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if a.left() != 0 {
+		t.Fatalf("%d blobs are left", a.left())
+	}
+}
