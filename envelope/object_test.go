@@ -45,6 +45,16 @@ func TestPartSizes(t *testing.T) {
 	wantCode(t, err, BadObject)
 }
 
+// TestDescriptions breaks each rule of a description.
+func TestDescriptions(t *testing.T) {
+	for _, d := range newMarket(t).descriptions() {
+		t.Run(d.Name, func(t *testing.T) {
+			_, err := ParseObject(d.Bytes)
+			wantCode(t, err, d.Code)
+		})
+	}
+}
+
 // TestObject seals and opens files of all interesting sizes.
 func TestObject(t *testing.T) {
 	m := newMarket(t)
