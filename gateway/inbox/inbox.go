@@ -75,7 +75,7 @@ type Inbox struct {
 
 	indexing sync.Mutex // one index at a time
 	indexed  int64      // place up to which the look-up is written, -1 unknown
-	swept    []byte     // Run's
+	swept    Find       // Run's
 
 	mu        sync.Mutex
 	consumers map[consumerKey]*consumer

@@ -103,8 +103,8 @@ type Store interface {
 	// Unfound returns rows with a place above upto, lowest first, with their ids.
 	Unfound(ctx context.Context, upto int64, limit int) ([]Row, error)
 	// SweepFinds removes what points nowhere any more among up to limit finds
-	// after a key, and returns the last key looked at, nil at the end.
-	SweepFinds(ctx context.Context, after []byte, limit int) ([]byte, error)
+	// behind one, and returns the last looked at, with no key at the end.
+	SweepFinds(ctx context.Context, after Find, limit int) (Find, error)
 	// Times returns the first time at which a consumer was handed a place, and
 	// the first at which it had acknowledged all up to it; 0 when it has not.
 	Times(ctx context.Context, consumer, pos int64) (handed, acked int64, err error)

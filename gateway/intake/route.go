@@ -278,6 +278,9 @@ func (x *Intake) again(it *item, good *[]*item) {
 		it.fill = a // the body itself came: what was signed is the same
 		*good = append(*good, it)
 	default:
+		if it.notice != nil && a.Len > 0 { // its length is not signed: the newest counts
+			a.Len, a.notice = it.notice.Len, it.notice
+		}
 		x.pursueNow(it.s, a)
 	}
 }

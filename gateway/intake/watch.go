@@ -20,6 +20,7 @@ const (
 // it every quarter of an hour.
 type watch struct {
 	sid   [32]byte
+	row   int64 // of that session; 0 where it is not known
 	heard int64 // ms
 	told  bool
 }
@@ -38,8 +39,8 @@ func (x *Intake) hear(s *session) {
 		w = &watch{}
 		x.watched[lane] = w
 	}
-	if w.sid != s.row.SID {
-		w.sid = s.row.SID
+	if w.sid != s.row.SID && s.row.ID > w.row {
+		w.sid, w.row = s.row.SID, s.row.ID
 		x.r.Watch = append(x.r.Watch, WatchRow{Lane: lane, SID: w.sid})
 	}
 	w.heard, w.told = x.now(), false

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"math"
 
 	"github.com/digital-spine/spine/gateway/inbox"
 	"github.com/digital-spine/spine/internal/sqlkit"
@@ -102,19 +103,19 @@ func (s *Inbox) Unfound(ctx context.Context, upto int64, limit int) ([]inbox.Row
 }
 
 // SweepFinds removes what points nowhere any more.
-func (s *Inbox) SweepFinds(ctx context.Context, after []byte, limit int) ([]byte, error) {
-	if len(after) == 0 {
-		after = findUpTo
+func (s *Inbox) SweepFinds(ctx context.Context, after inbox.Find, limit int) (inbox.Find, error) {
+	if len(after.Key) == 0 {
+		after = inbox.Find{Key: findUpTo, Value: math.MaxInt64}
 	}
 	rows, err := s.db.Query(ctx, `SELECT k, v, EXISTS (SELECT 1 FROM inbox WHERE id = v), EXISTS (SELECT 1 FROM inbox WHERE pos IS NOT NULL AND pos = v)
-		FROM inbox_find WHERE k > $1 ORDER BY k, v LIMIT $2`, after, limit)
+		FROM inbox_find WHERE (k, v) > ($1, $2) ORDER BY k, v LIMIT $3`, after.Key, after.Value, limit)
 	type found struct {
 		inbox.Find
 		row, place bool
 	}
 	list, err := gather(rows, err, func() (x found, err error) { return x, rows.Scan(&x.Key, &x.Value, &x.row, &x.place) })
 	if err != nil || len(list) == 0 {
-		return nil, err
+		return inbox.Find{}, err
 	}
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		for _, x := range list {
@@ -128,9 +129,9 @@ func (s *Inbox) SweepFinds(ctx context.Context, after []byte, limit int) ([]byte
 		return nil
 	})
 	if len(list) < limit {
-		return nil, err
+		return inbox.Find{}, err
 	}
-	return list[len(list)-1].Key, err
+	return list[len(list)-1].Find, err
 }
 
 // Times returns when a consumer was first handed a place, and when it had
