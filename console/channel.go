@@ -31,12 +31,13 @@ func (c *Console) channels(v *visit) error {
 		p.Edges = err
 	} else {
 		p.Alarms = alarms(o)
+		minutes := pages.Minutes(o)
 		for _, e := range o.Edges {
 			if l := lines[e.Channel]; l != nil {
 				if e.Direction == gateway.In {
-					l.In += e.PerMinute
+					l.In += float64(e.Count) / minutes
 				} else {
-					l.Out += e.PerMinute
+					l.Out += float64(e.Count) / minutes
 				}
 				l.Last = max(l.Last, e.Last)
 			}

@@ -1,22 +1,14 @@
 package console
 
 import (
-	"context"
 	"net/http"
-	"net/url"
 
+	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/console/components"
 	"github.com/digital-spine/spine/console/pages"
 	"github.com/digital-spine/spine/gateway"
-	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/problem"
 )
-
-// call asks the API as the visitor, for operations of files.
-func (v *visit) call(ctx context.Context, method, path string, in, out any) error {
-	hc := &http.Client{Transport: &visitor{api: v.API, visit: v.r, csrf: v.r.PostForm.Get("csrf")}}
-	return httpkit.DoJSON(ctx, hc, method, v.base()+"/api/v1"+path, "", in, out)
-}
 
 // sending lists the channels that files can be sent on.
 func (v *visit) sending() (out []gateway.Channel) {
@@ -36,12 +28,7 @@ func (v *visit) sending() (out []gateway.Channel) {
 func (c *Console) files(v *visit) error {
 	q := v.r.URL.Query()
 	p := &pages.Files{Frame: v.frame("Files", "/files", nil), Before: q.Get("before"), Channel: q.Get("channel")}
-	var out struct {
-		Files []pages.File `json:"files"`
-		Next  string       `json:"next"`
-	}
-	p.Err = v.call(v.r.Context(), http.MethodGet, "/files?"+url.Values{"before": {p.Before}, "max": {"50"}}.Encode(), nil, &out)
-	p.List, p.Next = out.Files, out.Next
+	p.List, p.Next, p.Err = v.api.Files(v.r.Context(), client.FileFilter{Before: p.Before, Max: 50})
 	if v.part() == "list" {
 		return v.show(http.StatusOK, pages.FileList(p))
 	}
@@ -63,11 +50,10 @@ func (c *Console) fileWith(v *visit, failed error) error {
 	if failed != nil {
 		status = problem.From(failed).Status
 	}
-	var f pages.File
-	if err := v.call(v.r.Context(), http.MethodGet, "/files/"+url.PathEscape(id), nil, &f); err != nil {
+	if f, err := v.api.File(v.r.Context(), id); err != nil {
 		p.Err, status = err, problem.From(err).Status
 	} else {
-		p.File = &f
+		p.File = f
 		if f.Name != "" {
 			p.Title = components.Clip(f.Name, 80)
 		}
@@ -86,17 +72,13 @@ func (c *Console) fileWith(v *visit, failed error) error {
 // verify has a file read and checked again.
 func (v *visit) verify(id string) *pages.Verification {
 	out := &pages.Verification{ID: id}
-	var answer struct {
-		Checks []gateway.Check `json:"checks"`
-	}
-	out.Err = v.call(v.r.Context(), http.MethodGet, "/files/"+url.PathEscape(id)+"/verify", nil, &answer)
-	out.Checks = answer.Checks
+	out.OK, out.Checks, out.Err = v.api.VerifyFile(v.r.Context(), id)
 	return out
 }
 
 // deleteFile deletes a file from this gateway.
 func (c *Console) deleteFile(v *visit) error {
-	if err := v.call(v.r.Context(), http.MethodDelete, "/files/"+url.PathEscape(v.r.PathValue("id")), nil, nil); err != nil {
+	if err := v.api.DeleteFile(v.r.Context(), v.r.PathValue("id")); err != nil {
 		return c.fileWith(v, err)
 	}
 	http.Redirect(v.w, v.r, "/files", http.StatusSeeOther)

@@ -27,6 +27,21 @@ func (p People) Name(did string) string {
 // Known reports whether a DID has a name.
 func (p People) Known(did string) bool { return p.Names[did] != "" }
 
+// In puts names in place of the DIDs that stand in a text.
+func (p People) In(text string) string {
+	if !strings.Contains(text, "did:") {
+		return text
+	}
+	words := strings.Fields(text)
+	for i, w := range words {
+		did := strings.TrimRight(w, ".,;:")
+		if strings.HasPrefix(did, "did:") {
+			words[i] = p.Name(did) + w[len(did):]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // ShortDID shortens a DID to what people can compare at a glance.
 func ShortDID(did string) string {
 	i := strings.LastIndexByte(did, ':')

@@ -103,7 +103,7 @@ func (d *decoder) object(pointer string, o *Object, required bool, depth int) (a
 			entered = true
 		}
 	}
-	return out, entered || required && (depth > 0 || len(out.Keys) > 0)
+	return out, entered || required
 }
 
 // hollow reports whether a value says nothing that a person entered.

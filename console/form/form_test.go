@@ -88,7 +88,7 @@ func TestBlankFieldsAreLeftOutAndWrongOnesKept(t *testing.T) {
 		name, want string
 		in         url.Values
 	}{
-		{"nothing", `null`, url.Values{}},
+		{"nothing", `{"steps":[]}`, url.Values{}},
 		{"blank", `{"id":"b-001","steps":[{"q":1}]}`, url.Values{"/id": {"b-001"}, "/note": {""}, "/fast": {""}, "/side": {""}, "/owner/did": {""}, "/steps/0/q": {"1"}, "/free": {" "}}},
 		{"kept", `{"id":"x","steps":[{"q":"one"},{"q":2.50}]}`, url.Values{"/id": {"x"}, "/steps/0/q": {"one"}, "/steps/4/q": {"2.50"}}},
 		{"typed", `{"id":"x","fast":false,"side":"up","unit":"kW","steps":[],"free":[1,2]}`, url.Values{"/id": {"x"}, "/fast": {"false"}, "/side": {`"up"`}, "/unit": {`"kW"`}, "/free": {"[1,2]"}}},

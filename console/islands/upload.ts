@@ -159,6 +159,8 @@ class Upload {
     this.remember();
   }
 
+  private message = ""; // the message that carries the file, once there is one
+
   private piece(): Promise<number> {
     return new Promise((ok, no) => {
       const from = this.sent;
@@ -167,7 +169,10 @@ class Upload {
       for (const [k, v] of Object.entries(this.headers({ "Upload-Offset": String(from), "Content-Type": "application/offset+octet-stream" }))) x.setRequestHeader(k, v);
       x.upload.onprogress = (e) => this.show(from + e.loaded);
       x.onload = () => {
-        if (x.status === 204 || x.status === 200) ok(Number(x.getResponseHeader("Upload-Offset")));
+        if (x.status === 204 || x.status === 200) {
+          this.message = x.getResponseHeader("Spine-Message") ?? "";
+          ok(Number(x.getResponseHeader("Upload-Offset")));
+        }
         else if ((x.status >= 400 && x.status < 500 && ![409, 423, 429].includes(x.status)) || x.status === 507) no(new Refused(x.status, x.responseText));
         else no(new Error("the gateway is busy"));
       };
@@ -182,6 +187,16 @@ class Upload {
     const seconds = (performance.now() - this.started) / 1000;
     const rate = seconds > 0.5 ? ` · ${size((n - this.from) / seconds)}/s` : "";
     this.note.textContent = `${size(n)} of ${size(this.file.size)}${rate}`;
+  }
+
+  // link leads to the message that carries the file.
+  private link(): Element[] {
+    if (!this.message) return [];
+    const a = document.createElement("a");
+    a.className = "button";
+    a.href = "/messages/out/" + encodeURIComponent(this.message);
+    a.textContent = "Open the message";
+    return [a];
   }
 
   async run() {
@@ -218,10 +233,9 @@ class Upload {
     this.forget();
     this.bar.value = this.file.size;
     this.note.textContent = this.channel ? `${size(this.file.size)}, on its way on ${this.channel}` : `${size(this.file.size)}, stored`;
-    this.pause.hidden = true;
-    say(`${this.file.name} arrived`);
+    this.row.querySelector(".row")?.replaceChildren(...this.link());
+    say(`${this.file.name} is stored`);
     this.done();
-    setTimeout(() => this.row.remove(), 6000);
   }
 }
 

@@ -64,21 +64,6 @@ type SendBox struct {
 	SchemaErr error                // why there is no form
 }
 
-// may tells whom a condition admits, in words.
-func may(a *gateway.Admission, p components.People) string {
-	if a == nil {
-		return ""
-	}
-	var out []string
-	for _, r := range a.Roles {
-		out = append(out, "holders of "+roleName(r))
-	}
-	for _, d := range a.DIDs {
-		out = append(out, p.Name(d))
-	}
-	return strings.Join(out, ", ")
-}
-
 // roleName returns the first part of a role's name; the rest says where it is.
 func roleName(role string) string {
 	name, _, _ := strings.Cut(role, ".roles.")

@@ -157,7 +157,7 @@ func (h *Home) nodes() (list []mapNode, more int, height float64) {
 	if more = len(order) - mapNodes; more > 0 {
 		order = order[:mapNodes]
 	}
-	minutes := h.minutes()
+	minutes := Minutes(h.Overview)
 	for _, both := range flows {
 		for _, f := range both {
 			f.rate = float64(f.count) / minutes
@@ -184,10 +184,9 @@ func (h *Home) nodes() (list []mapNode, more int, height float64) {
 	return list, max(more, 0), height
 }
 
-// minutes is the time that the counts of flows are of: what was asked for, or
+// Minutes is the time that the counts of flows are of: what was asked for, or
 // less where the gateway was started later.
-func (h *Home) minutes() float64 {
-	o := h.Overview
+func Minutes(o *gateway.Overview) float64 {
 	return max(float64(o.Now-max(o.From, o.Totals.Since)), 60_000) / 60_000
 }
 
