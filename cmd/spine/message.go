@@ -22,7 +22,8 @@ type sendCmd struct {
 	Re      string   `help:"Id of the message that this one answers." placeholder:"ID"`
 	Corr    string   `help:"Correlation id, the application's own." placeholder:"TEXT"`
 	Key     string   `help:"Idempotency key: sent again with the same key, it is still one message." placeholder:"KEY"`
-	File    string   `help:"File with the body, in place of BODY." placeholder:"FILE" xor:"body"`
+	File    string   `help:"Send this file, of any size; its upload goes on where it was after an interruption." placeholder:"FILE" xor:"body"`
+	From    string   `name:"body-file" help:"File with the body, JSON, in place of BODY." placeholder:"FILE" xor:"body"`
 	Body    string   `arg:"" optional:"" help:"Body, JSON; - reads it from standard input."`
 }
 
@@ -31,20 +32,27 @@ func (sendCmd) Help() string {
 	return `Hands one message to a gateway, which seals it for each recipient. The answer is
 the message's id and its state, "accepted" (with the broker) or "waiting" (kept
 at the gateway until it can go); it is not lost in either. spine status ID tells
-what became of it.
+what became of it. With --file the file's content is sent, sealed in parts.
 
 Example:
 
     spine send --endpoints spine.json --as aggregator --channel hello \
       --to marketoperator '{"n":1}'
+    spine send --context work --channel models --file model.csv
 ` + gatewayHelp
 }
 
 // Run sends one message.
 func (c *sendCmd) Run(a *app) error {
-	body, err := c.body(a)
-	if err != nil {
-		return err
+	var body []byte
+	var err error
+	if c.File != "" && c.Body != "" {
+		return problem.New(400, "arguments", "there is a file and a body").WithHint("a file is sent with --file alone; a JSON body that lies in a file with --body-file")
+	}
+	if c.File == "" {
+		if body, err = c.body(a); err != nil {
+			return err
+		}
 	}
 	t, err := c.target()
 	if err != nil {
@@ -58,6 +66,9 @@ func (c *sendCmd) Run(a *app) error {
 		}
 		d.To = append(d.To, did)
 	}
+	if c.File != "" {
+		return c.sendFile(a, t, d)
+	}
 	sent, err := t.client().Send(a.ctx, d)
 	if err != nil {
 		return err
@@ -70,14 +81,14 @@ func (c *sendCmd) body(a *app) ([]byte, error) {
 	var body []byte
 	var err error
 	switch {
-	case c.File != "" && c.Body != "":
-		return nil, problem.New(400, "arguments", "the body is given twice: --file and BODY")
-	case c.File != "":
-		body, err = a.read(c.File, maxBody)
+	case c.From != "" && c.Body != "":
+		return nil, problem.New(400, "arguments", "the body is given twice: --body-file and BODY")
+	case c.From != "":
+		body, err = a.read(c.From, maxBody)
 	case c.Body == "-":
 		body, err = a.read("-", maxBody)
 	case c.Body == "":
-		return nil, problem.New(400, "body_empty", "the message has no body").WithHint(`give it as JSON, such as '{"n":1}', with --file FILE, or - to read standard input`)
+		return nil, problem.New(400, "body_empty", "the message has no body").WithHint(`give it as JSON, such as '{"n":1}', with --body-file FILE, or - to read standard input; a file of any kind goes with --file`)
 	default:
 		body = []byte(c.Body)
 	}

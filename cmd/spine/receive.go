@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,10 @@ type receiveCmd struct {
 	Max      int           `help:"End after this many messages; by default after those that are there, up to 100." placeholder:"N"`
 	Wait     time.Duration `default:"10s" help:"How long to wait for a first message, up to 60s."`
 	Follow   bool          `short:"f" help:"Go on until Ctrl-C, or until --max messages."`
+	Out      string        `help:"Save files that come with messages in this folder; nothing there is overwritten." placeholder:"DIR" type:"path"`
 	NoAck    bool          `name:"no-ack" help:"Do not acknowledge: the messages come again, marked."`
+
+	out *os.Root
 }
 
 // Help is shown by spine receive --help.
@@ -33,6 +37,10 @@ Example:
 
     spine receive --endpoints spine.json --as marketoperator --channel hello
     spine receive --channel hello --follow --json | jq .body
+    spine receive --channel models --out ./received
+
+With --out a message is acknowledged once its file is complete on disk and its
+hash is that of the message; a download that broke off goes on where it was.
 ` + gatewayHelp
 }
 
@@ -52,6 +60,9 @@ func (c *receiveCmd) Run(a *app) error {
 	}
 	t, err := c.target()
 	if err != nil {
+		return err
+	}
+	if err := c.openOut(); err != nil {
 		return err
 	}
 	gw, seen, away, answered := t.client(), 0, false, false
@@ -108,41 +119,75 @@ func (c *receiveCmd) pull(seen int) client.Receive {
 	return r
 }
 
-// hand prints messages and then acknowledges them: one that could not be
-// printed comes again.
+// openOut opens the folder for files; nothing is ever saved outside of it.
+func (c *receiveCmd) openOut() error {
+	if c.Out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return problem.New(400, "file", "the folder for files cannot be made").Wrap(err)
+	}
+	var err error
+	if c.out, err = os.OpenRoot(c.Out); err != nil {
+		return problem.New(400, "file", "the folder for files cannot be opened").Wrap(err)
+	}
+	return nil
+}
+
+// received is a message as it is printed; Saved is the name of its file in the
+// folder of --out.
+type received struct {
+	*gateway.Message
+	Saved string `json:"saved,omitempty"`
+}
+
+// hand saves files, prints messages and then acknowledges them: one that could
+// not be saved or printed comes again.
 func (c *receiveCmd) hand(a *app, gw *client.Client, list []gateway.Message) error {
 	var out bytes.Buffer
 	lines := json.NewEncoder(&out)
 	lines.SetEscapeHTML(false)
 	tokens := make([]string, 0, len(list))
+	var failed error
 	for i := range list {
+		m := received{Message: &list[i]}
+		if m.File != nil && c.out != nil {
+			bar := newBar(a.stderr, m.File.Name)
+			m.Saved, failed = fetchFile(a.ctx, gw, c.out, m.File, bar.show)
+			bar.end()
+			if failed != nil {
+				break // those before it are done with
+			}
+		}
 		if a.json {
-			if err := lines.Encode(&list[i]); err != nil {
+			if err := lines.Encode(m); err != nil {
 				return fmt.Errorf("print message: %w", err)
 			}
 		} else {
-			fmt.Fprintln(&out, messageLine(&list[i]))
+			fmt.Fprintln(&out, messageLine(m.Message, m.Saved))
 		}
-		tokens = append(tokens, list[i].Ack)
+		tokens = append(tokens, m.Ack)
 	}
 	if _, err := a.stdout.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("print messages: %w", err)
 	}
-	if c.NoAck || len(tokens) == 0 {
-		return nil
+	if !c.NoAck && len(tokens) > 0 {
+		if err := gw.Ack(a.ctx, tokens...); err != nil {
+			return fmt.Errorf("the messages are printed but not acknowledged, they will come again: %w", err)
+		}
 	}
-	if err := gw.Ack(a.ctx, tokens...); err != nil {
-		return fmt.Errorf("the messages are printed but not acknowledged, they will come again: %w", err)
-	}
-	return nil
+	return failed
 }
 
 // messageLine is a message for people: when, where, from whom, what, and what
 // is known about it. Nothing in it can steer a terminal.
-func messageLine(m *gateway.Message) string {
+func messageLine(m *gateway.Message, saved string) string {
 	body := m.Body
 	var compact bytes.Buffer
-	if json.Compact(&compact, body) == nil {
+	switch {
+	case m.File != nil:
+		body = fmt.Appendf(nil, "file %q, %d bytes", m.File.Name, m.File.Size)
+	case json.Compact(&compact, body) == nil:
 		body = compact.Bytes()
 	}
 	fields := []string{time.UnixMilli(m.At).Format("2006-01-02 15:04:05"), printable(m.Channel), printable(m.From), clip(printable(string(body)), lineBody)}
@@ -156,6 +201,10 @@ func messageLine(m *gateway.Message) string {
 	add("corr", m.Corr)
 	if m.Type != gateway.TypeJSON {
 		add("type", m.Type)
+	}
+	if m.File != nil {
+		add("sha256", m.File.SHA256)
+		add("saved", saved)
 	}
 	good := 0
 	for name, result := range m.Checks {

@@ -105,7 +105,21 @@ func (b *Box) Upload(ctx context.Context, id string) (*Upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.uploadOf(r, m), nil
+	u := b.uploadOf(r, m)
+	if u.Done && !r.Send {
+		err = b.sentAlready(ctx, u)
+	}
+	return u, err
+}
+
+// sentAlready tells which message a complete file went with, for a client that
+// missed the answer.
+func (b *Box) sentAlready(ctx context.Context, u *Upload) error {
+	ids, err := b.store.Messages(ctx, u.ID)
+	if err == nil && len(ids) > 0 {
+		u.Sent = &gateway.Accepted{ID: ids[0], State: gateway.StateWaiting}
+	}
+	return err
 }
 
 // Finish completes an upload whose size was not known: what is there is all.
@@ -185,7 +199,7 @@ func (b *Box) complete(ctx context.Context, r *Row, m *meta, passed []byte, part
 func (b *Box) finished(ctx context.Context, r *Row, m *meta) (*Upload, error) {
 	u := b.uploadOf(r, m)
 	if !r.Send {
-		return u, nil
+		return u, b.sentAlready(ctx, u)
 	}
 	var err error
 	if u.Sent, err = b.sendNow(ctx, r, m); err != nil {
