@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 
+	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/internal/problem"
 )
@@ -17,6 +18,7 @@ var _ gateway.Logbook = (*Inbox)(nil)
 const (
 	maxEntries     = 200
 	defaultEntries = 50
+	placedBatch    = 32 // rows; each has one message or many
 	apartBatch     = 100
 	maxApart       = 5000 // rows without a place read for one page
 )
@@ -112,9 +114,9 @@ func (x *Inbox) placed(ctx context.Context, f gateway.EntryFilter, topic string,
 	for len(out) < f.Max {
 		var rows []Row
 		if f.Partner == "" && topic == "" {
-			rows, err = x.store.Placed(ctx, before, f.Max-len(out)+1)
+			rows, err = x.store.Placed(ctx, before, placedBatch)
 		} else {
-			rows, err = x.places(ctx, f, topic, before, f.Max-len(out)+1)
+			rows, err = x.places(ctx, f, topic, before, placedBatch)
 		}
 		if err != nil || len(rows) == 0 {
 			return out, err
@@ -219,9 +221,11 @@ func (x *Inbox) describe(ctx context.Context, base gateway.Entry, r *Row) ([]lin
 		base.ID, base.State, base.Code = EntryID(r.D), gateway.StateRefused, faults[0].Code
 		return []line{{frame: 0, entry: base}}, nil
 	}
-	frames, err := x.frames(ctx, r)
-	if err != nil && !errors.Is(err, ErrKeyGone) {
-		return nil, err
+	var frames []envelope.Frame
+	if r.Content {
+		if frames, err = x.frames(ctx, r); err != nil && !errors.Is(err, ErrKeyGone) {
+			return nil, err
+		}
 	}
 	if len(frames) == 0 {
 		return x.describePruned(ctx, base, r)

@@ -22,6 +22,7 @@ type Row struct {
 	IDs     []byte // 16-byte frame id and 16-byte content hash, per frame
 	Proof   []byte // Sign1 of the header, then H(ct)
 	Body    []byte // sealed L || F; nil when refused whole, pruned, or not here yet
+	Content bool   // of a row that was read: Body is in the store
 	Files   []byte // EncodeFiles: what the objects of its frames are here
 	Fetched int64  // when a body or objects that came apart were here, ms; 0: they were not apart, or are not here
 }

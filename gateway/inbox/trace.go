@@ -107,9 +107,11 @@ func (x *Inbox) content(ctx context.Context, t *gateway.Trace, e *evidence, id [
 		t.State, t.Code, e.fault = gateway.StateRefused, faults[0].Code, faults[0].Code
 		return nil
 	}
-	frames, err := x.frames(ctx, e.row)
-	if err != nil && !errors.Is(err, ErrKeyGone) {
-		return err
+	var frames []envelope.Frame
+	if e.row.Content {
+		if frames, err = x.frames(ctx, e.row); err != nil && !errors.Is(err, ErrKeyGone) {
+			return err
+		}
 	}
 	if len(frames) == 0 {
 		if len(e.row.IDs) == 0 {

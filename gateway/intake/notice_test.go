@@ -222,3 +222,46 @@ func TestNoticeFlood(t *testing.T) {
 		t.Fatalf("%d bodies at once", most)
 	}
 }
+
+// TestApartCommitFails: a commit that fails, or whose answer is lost, in any
+// round of a message that comes apart: it is handed over once, in order.
+func TestApartCommitFails(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t)
+		f := w.sender().open()
+		f.s.send(f.grant, f.seal().Bytes())
+		w.receive(1)
+		o := file("a", "text/csv", 5)
+		a, b, c := large(), carries(o), good(1)[0]
+		apart := f.seal(a, b)
+		w.bodies.put(apart)
+		fail := func() {
+			w.flaky.mu.Lock()
+			defer w.flaky.mu.Unlock()
+			if lost {
+				w.flaky.after = 1
+			} else {
+				w.flaky.before = 1
+			}
+		}
+		hold := make(chan struct{})
+		w.bodies.set(func() { w.bodies.hold = hold })
+		fail()
+		f.s.send(apart.Notice().Bytes(), f.seal(c).Bytes())
+		w.settled()
+		fail()
+		close(hold)
+		w.until("its description is taken", func() bool { return w.objects.count() == 1 })
+		fail()
+		w.objects.end(o.OID, nil)
+		w.until("the failures are through", func() bool {
+			w.flaky.mu.Lock()
+			defer w.flaky.mu.Unlock()
+			return w.flaky.before+w.flaky.after == 0
+		})
+		w.objects.end(o.OID, nil) // as Objects does when it is asked again
+		w.receiveIDs(ids(a, b, c)...)
+		w.upto(f, 2)
+		w.halt()
+	}
+}

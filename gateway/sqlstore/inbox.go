@@ -133,7 +133,7 @@ func (s *Intake) FrameIDs(ctx context.Context, from, to, since int64, fn func(id
 }
 
 // readyColumns are the columns of handing over: without the large ones.
-const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, files, fetched`
+const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, files, fetched, body IS NOT NULL`
 
 // Ready returns rows that have a place above after, in order.
 func (s *Inbox) Ready(ctx context.Context, after int64, limit int) ([]inbox.Row, error) {
@@ -163,7 +163,7 @@ func scanInboxRow(r scanner) (inbox.Row, error) {
 	var d []byte
 	var pos, fetched sql.NullInt64
 	var late int64
-	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.Files, &fetched)
+	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.Files, &fetched, &x.Content)
 	copy(x.D[:], d)
 	x.Pos, x.Late, x.Fetched = pos.Int64, late != 0, fetched.Int64
 	return x, err
