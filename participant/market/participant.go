@@ -26,15 +26,16 @@ type Participant struct {
 	envelopes  atomic.Int64
 	bids       atomic.Int64
 	dispatched atomic.Int64 // answers to own bids
+	models     atomic.Int64 // of the network
 	sim        simulation   // of the aggregator
 }
 
 // Stats say how the market goes for a participant.
-type Stats struct{ Envelopes, Bids, Dispatched int64 }
+type Stats struct{ Envelopes, Bids, Dispatched, Models int64 }
 
 // Stats returns the counts since the start.
 func (p *Participant) Stats() Stats {
-	return Stats{p.envelopes.Load(), p.bids.Load(), p.dispatched.Load()}
+	return Stats{p.envelopes.Load(), p.bids.Load(), p.dispatched.Load(), p.models.Load()}
 }
 
 // FleetTotals returns what the aggregator's fleet did in its last interval:
@@ -174,6 +175,8 @@ func (p *Participant) answer(ctx context.Context, m *gateway.Message) error {
 		p.envelopes.Add(1)
 	case "dispatch":
 		p.dispatched.Add(1)
+	case "network":
+		return p.study(ctx, m)
 	case "bid":
 		body, err := dispatch(m.Body)
 		if err != nil {
@@ -219,7 +222,11 @@ func (p *Participant) sent(drafts []gateway.Draft, results []client.Result, at i
 			}
 			continue
 		}
-		entries = append(entries, Entry{Do: "sent", ID: r.ID, To: p.recipients(drafts[i]), At: at})
+		e := Entry{Do: "sent", ID: r.ID, To: p.recipients(drafts[i]), At: at}
+		if drafts[i].File != "" {
+			e.At = 0 // a file's way takes as long as it is large
+		}
+		entries = append(entries, e)
 	}
 	if err := p.Ledger.add(entries...); err != nil {
 		return err

@@ -46,6 +46,9 @@ func (p *Participant) Round(ctx context.Context, name string, n int, start time.
 		if err := p.Send(ctx, drafts...); err != nil {
 			return fmt.Errorf("operating envelopes: %w", err)
 		}
+		if err := p.model(ctx, name, n, start); err != nil {
+			return fmt.Errorf("network model: %w", err)
+		}
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func TestKillTheDemo(t *testing.T) {
 		}
 		rounds := demoRound(data)
 		done = len(b.Lost())+len(b.Stray()) == 0 && b.ByParty[market.MarketOperator] == rounds*market.BidsPerRound &&
-			b.ByParty[market.Aggregator] == rounds*(devices+market.BidsPerRound) && b.ByParty[market.NetworkOperator] == rounds*market.EnvelopesPerRound
+			b.ByParty[market.Aggregator] == rounds*(devices+market.BidsPerRound) && b.ByParty[market.NetworkOperator] == rounds*market.EnvelopesPerRound+market.Models(rounds)
 		select {
 		case <-wait.Done():
 			t.Errorf("not drained after round %d: %s; sent %v", rounds, b, b.ByParty)

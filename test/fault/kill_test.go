@@ -74,7 +74,7 @@ func TestKillOneOfNine(t *testing.T) {
 	const bids = market.BidsPerRound
 	want := map[string]int{
 		market.Aggregator:      last * (devices + bids),
-		market.NetworkOperator: last * market.EnvelopesPerRound,
+		market.NetworkOperator: last*market.EnvelopesPerRound + market.Models(last),
 		market.MarketOperator:  last * bids,
 	}
 	b := drained(ctx, t, m, want)

@@ -67,7 +67,7 @@ func traded(ctx context.Context, t *testing.T, m *processes.Market, devices, rou
 	const bids = market.BidsPerRound
 	want := map[string]int{
 		market.Aggregator:      rounds * (devices + bids),
-		market.NetworkOperator: rounds * market.EnvelopesPerRound,
+		market.NetworkOperator: rounds*market.EnvelopesPerRound + market.Models(rounds),
 		market.MarketOperator:  rounds * bids, // a dispatch for each bid
 	}
 	var b *processes.Books
@@ -95,7 +95,7 @@ func traded(ctx context.Context, t *testing.T, m *processes.Market, devices, rou
 		}
 	}
 	// Telemetry goes to two recipients.
-	if n := rounds * (2*devices + 2*bids + market.EnvelopesPerRound); len(b.Received) != n {
+	if n := rounds*(2*devices+2*bids+market.EnvelopesPerRound) + market.Models(rounds); len(b.Received) != n {
 		t.Errorf("%d deliveries, not %d", len(b.Received), n)
 	}
 	if len(b.Stray())+len(b.Violations)+len(b.Unverified)+len(b.Unmarked)+len(b.Strange) > 0 || b.Again > 0 {
