@@ -83,20 +83,20 @@ type Route struct {
 func (c *Console) Routes() []Route { return c.routes() }
 
 func (c *Console) routes() []Route {
-	frame := []string{"show-session", "get-identity", "list-contacts"}
+	frame := []string{"show-session", "identity", "list-contacts"}
 	with := func(more ...string) []string { return append(append([]string{}, frame...), more...) }
 	return []Route{
 		{"GET", "/{$}", with("overview", "list-log"), false, c.home},
 		{"GET", "/channels", with("list-channels", "overview"), false, c.channels},
 		{"GET", "/channels/{name}", with("get-channel", "get-topic", "list-members", "list-log", "trace"), false, c.channel},
 		{"GET", "/channels/{name}/rows", with("trace"), false, c.rows},
-		{"POST", "/channels/{name}/send", with("send-message", "get-channel", "get-topic", "list-members"), true, c.send},
+		{"POST", "/channels/{name}/send", with("send", "get-channel", "get-topic", "list-members"), true, c.send},
 		{"GET", "/messages", with("list-log", "list-channels"), false, c.messages},
 		{"GET", "/messages/{direction}/{id}", with("trace", "list-codes"), false, c.message},
 		{"GET", "/files", with("list-files", "list-channels"), false, c.files},
 		{"GET", "/files/{id}", with("get-file", "verify-file", "list-channels"), false, c.file},
 		{"POST", "/files/{id}/delete", []string{"delete-file"}, true, c.deleteFile},
-		{"POST", "/files/{id}/send", []string{"send-message"}, true, c.sendFile},
+		{"POST", "/files/{id}/send", []string{"send"}, true, c.sendFile},
 		{"GET", "/events", with("list-events", "list-codes", "overview"), false, c.events},
 		{"GET", "/palette", with("list-channels", "list-log"), false, c.palette},
 		{"GET", "/find", []string{"show-session"}, false, c.find},

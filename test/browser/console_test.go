@@ -1,0 +1,269 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/digital-spine/spine/client"
+	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/internal/system"
+	"github.com/digital-spine/spine/internal/testkit"
+	"github.com/digital-spine/spine/participant/market"
+)
+
+// spine is a market to look at.
+type spine struct {
+	*system.Spine
+	gateways map[string]*client.Client
+	dids     map[string]string
+	urls     map[string]string
+}
+
+func startSpine(t *testing.T) *spine {
+	t.Helper()
+	ctx := testkit.Context(t)
+	s, err := system.StartSpine(ctx, t.TempDir(), market.Parties, system.Base{Log: testkit.Logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("spine: %v", err)
+		}
+	})
+	out := &spine{Spine: s, gateways: map[string]*client.Client{}, dids: map[string]string{}, urls: map[string]string{}}
+	for _, g := range s.Gateways {
+		out.gateways[g.Name()], out.dids[g.Name()], out.urls[g.Name()] = client.New(g.URL(), g.APIKey()), g.DID(), g.URL()
+	}
+	if err := market.Setup(ctx, market.Chain{RPC: s.Chain.URL(), Contracts: s.Network.Contracts, Root: s.Chain.Faucet()}, out.gateways); err != nil {
+		t.Fatal(err)
+	}
+	for _, gw := range out.gateways {
+		for name, did := range out.dids {
+			if err := gw.PutContact(ctx, did, names[name]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return out
+}
+
+var names = map[string]string{market.MarketOperator: "Market operator", market.NetworkOperator: "Network operator", market.Aggregator: "Aggregator"}
+
+// hello sends a first message from one party to another.
+func (s *spine) hello(t *testing.T, from, to string, n int) string {
+	t.Helper()
+	a, err := s.gateways[from].Send(testkit.Context(t), gateway.Draft{Channel: "hello", To: []string{s.dids[to]}, Body: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.ID
+}
+
+// TestConsole walks through the console of a market operator.
+func TestConsole(t *testing.T) {
+	chromium(t)
+	s := startSpine(t)
+	b := openTab(t)
+	base := s.urls[market.MarketOperator]
+	link, err := s.gateways[market.MarketOperator].Link(testkit.Context(t), nil, "a visitor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.look(1440, "light")
+
+	// Without a link there is nothing to see.
+	b.do("open without a session", chromedp.Navigate(base+"/messages"), chromedp.WaitVisible("#token"))
+	b.picture("sign-in")
+	b.axe("sign-in")
+	b.mu.Lock()
+	b.troubles = nil // the browser reports the 401 of the page itself
+	b.mu.Unlock()
+
+	b.do("open the link", chromedp.Navigate(link.URL), chromedp.WaitVisible("#home"))
+	if strings.Contains(b.js("location.href + document.documentElement.innerHTML"), link.Token) {
+		t.Error("the token of the link is still in the page or its address")
+	}
+
+	received := seeItArrive(b, s)
+	sent := sendOne(b, s)
+	problemsByField(b, base)
+	keyboard(b, base)
+	file := sendFile(b, s)
+	b.onlyAsked(base)
+
+	everyPage(b, base, map[string]string{
+		"home": "/", "channels": "/channels", "channel": "/channels/hello", "channel-telemetry": "/channels/telemetry", "messages": "/messages",
+		"message-in": "/messages/in/" + received, "message-out": "/messages/out/" + sent, "files": "/files", "file": "/files/" + file, "events": "/events",
+	})
+	b.onlyAsked(base)
+
+	b.do("sign out", chromedp.Navigate(base+"/"), chromedp.WaitVisible(".side footer form button"), chromedp.Click(".side footer form button"), chromedp.WaitVisible("#token"))
+	again := openTab(t)
+	again.do("follow the link again", chromedp.Navigate(link.URL), chromedp.WaitVisible("#token"))
+	if !strings.Contains(again.js("document.body.innerText"), "session_invalid") {
+		t.Error("a link that was used opens the console again")
+	}
+}
+
+// seeItArrive watches a message arrive, opens it and reads its checks: within
+// three clicks from the opened link.
+func seeItArrive(b *tab, s *spine) string {
+	b.clicks = 0
+	b.until("the live stream", `document.querySelector('[data-live-state]').dataset.state === "open"`)
+	id := s.hello(b.T, market.Aggregator, market.MarketOperator, 7)
+	row := "#m-in-" + id
+	b.do("see the message arrive", chromedp.WaitVisible(row))
+	b.click("the message", row+" a.cover")
+	b.do("see the message", chromedp.WaitVisible("#checks-title"))
+	b.click("a check", ".checks details summary")
+	b.until("its evidence", `document.querySelector(".checks details[open] .evidence dd")`)
+	if b.clicks > 3 {
+		b.Errorf("it took %d clicks to read a message's checks", b.clicks)
+	}
+	if got := b.js(`document.querySelector('[data-testid="passed"]').innerText`); !strings.HasSuffix(got, "checks passed") || strings.HasPrefix(got, "0 ") {
+		b.Errorf("checks: %q", got)
+	}
+	if got := b.js(`document.querySelectorAll(".checks .badge.bad").length`); got != "0" {
+		b.Errorf("%s checks failed", got)
+	}
+	if got := b.js(`document.querySelector(".tree").innerText`); !strings.Contains(got, "n: 7") {
+		b.Errorf("content: %q", got)
+	}
+	return id
+}
+
+// sendOne sends a message with the form and sees it delivered and verified by
+// the other side.
+func sendOne(b *tab, s *spine) string {
+	b.do("home", chromedp.Navigate(s.urls[market.MarketOperator]+"/"), chromedp.WaitVisible("#home"))
+	b.clicks = 0
+	b.click("Channels", `.nav a[href="/channels"]`)
+	b.click("hello", `a[href="/channels/hello"]`)
+	b.click("Send", `#sendbox [data-testid="send"]`)
+	if b.clicks > 3 {
+		b.Errorf("it took %d clicks to send a message", b.clicks)
+	}
+	b.until("delivery, told live", `document.querySelector('[data-testid="sent-state"]')?.innerText.includes("delivered")`)
+	b.click("the message", `[data-testid="sent-link"]`)
+	b.until("each recipient's state", `(l => l.length > 0 && [...l].every(e => e.innerText.includes("delivered")))(document.querySelectorAll('[data-testid="recipient-state"]'))`)
+	id := b.js(`location.pathname.split("/").pop()`)
+	for _, to := range []string{market.Aggregator, market.NetworkOperator} {
+		trace, err := s.gateways[to].Trace(testkit.Context(b.T), gateway.In, id)
+		if err != nil {
+			b.Fatalf("the %s's side: %v", to, err)
+		}
+		if trace.State != "verified" {
+			b.Errorf("the %s's side: %s", to, trace.State)
+		}
+	}
+	return id
+}
+
+// problemsByField sees what is wrong beside the field that it concerns.
+func problemsByField(b *tab, base string) {
+	field := `input[name="/n"]`
+	b.do("type nonsense", chromedp.Navigate(base+"/channels/hello"), chromedp.WaitVisible(field), chromedp.Clear(field), chromedp.SendKeys(field, "seven"))
+	b.click("Send", `#sendbox [data-testid="send"]`)
+	b.until("the problem beside its field", `document.querySelector('input[name="/n"]')?.getAttribute("aria-invalid") === "true" && document.querySelector('input[name="/n"]').closest(".field").querySelector(".problem")`)
+	if got := b.js(`document.querySelector('input[name="/n"]').value`); got != "seven" {
+		b.Errorf("what was typed became %q", got)
+	}
+	b.picture("channel-problem")
+	b.axe("channel with a problem")
+	b.click("JSON", `#sendbox button[value="json"]`)
+	b.do("the same as JSON", chromedp.WaitVisible(`#sendbox textarea[name="raw"]`))
+	if got := b.js(`document.querySelector('#sendbox textarea').value`); !strings.Contains(got, `"seven"`) {
+		b.Errorf("as JSON: %s", got)
+	}
+	b.mu.Lock()
+	b.troubles = withoutStatus(b.troubles) // browsers report a 422 as an error
+	b.mu.Unlock()
+}
+
+// withoutStatus leaves out what browsers say about answers that are no 2xx.
+func withoutStatus(list []string) (out []string) {
+	for _, m := range list {
+		if !strings.Contains(m, "status of 4") {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// keyboard goes about without a mouse.
+func keyboard(b *tab, base string) {
+	b.do("home", chromedp.Navigate(base+"/"), chromedp.WaitVisible("#home"), chromedp.KeyEvent(kb.Tab))
+	if got := b.js(`document.activeElement.className`); got != "skip" {
+		b.Errorf("the first stop of the keyboard is %q, not the link to the content", got)
+	}
+	b.do("open the palette", chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible("dialog.palette[open]"))
+	b.until("its entries", `document.querySelectorAll("#palette-list [data-path]").length > 5`)
+	b.axe("palette")
+	b.picture("palette")
+	b.do("search", chromedp.SendKeys("dialog.palette input", "dark theme"), chromedp.KeyEvent(kb.Enter))
+	b.until("the dark theme", `document.documentElement.dataset.theme === "dark"`)
+	b.do("open the palette", chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible("dialog.palette[open]"))
+	b.until("its entries", `document.querySelectorAll("#palette-list [data-path]").length > 5`)
+	b.do("search", chromedp.SendKeys("dialog.palette input", "system"), chromedp.KeyEvent(kb.Enter))
+	b.until("the system's theme", `!document.documentElement.dataset.theme`)
+	b.do("open the palette", chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible("dialog.palette[open]"))
+	b.until("its entries", `document.querySelectorAll("#palette-list [data-path]").length > 5`)
+	b.do("search", chromedp.SendKeys("dialog.palette input", "send on hello"), chromedp.KeyEvent(kb.Enter))
+	b.until("the channel", `location.pathname === "/channels/hello"`)
+}
+
+// sendFile drops a file, follows it and has it checked.
+func sendFile(b *tab, s *spine) string {
+	base := s.urls[market.MarketOperator]
+	path := filepath.Join(b.TempDir(), "readings.csv")
+	if err := os.WriteFile(path, []byte(strings.Repeat("meter,kWh\n4711,12.5\n", 5000)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.do("choose a file", chromedp.Navigate(base+"/files"), chromedp.WaitReady("[data-upload-input]"), chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
+	b.until("the file in the list", `[...document.querySelectorAll("#files tbody tr")].some(r => r.innerText.includes("readings.csv") && r.innerText.includes("stored"))`)
+	b.click("the file", `#files tbody a.cover`)
+	b.do("see the file", chromedp.WaitVisible("#file"))
+	b.click("Read and check again", `a[hx-target="#verification"]`)
+	b.until("the verdict", `document.querySelector("#verification .badge.ok")`)
+	id := b.js(`location.pathname.split("/").pop()`)
+	got, err := s.gateways[market.MarketOperator].File(testkit.Context(b.T), id)
+	if err != nil || got.Name != "readings.csv" {
+		b.Fatalf("the API says of the file: %+v, %v", got, err)
+	}
+	if sum := b.js(`document.querySelector("#file .facts").innerText`); !strings.Contains(sum, got.SHA256) {
+		b.Errorf("the page does not show the hash %s", got.SHA256)
+	}
+	return id
+}
+
+// everyPage looks at each page in both themes and at two widths.
+func everyPage(b *tab, base string, pages map[string]string) {
+	for name, path := range pages {
+		for _, theme := range []string{"light", "dark"} {
+			for _, width := range []int64{1440, 390} {
+				at := fmt.Sprintf("%s-%s-%d", name, theme, width)
+				b.look(width, theme)
+				b.do(at, chromedp.Navigate(base+path), chromedp.WaitReady("main"))
+				b.until(at+" to be whole", `document.readyState === "complete" && document.fonts.status === "loaded"`)
+				if name == "home" {
+					b.until("plots", `document.querySelectorAll("ds-plot canvas").length === 2`)
+				}
+				b.picture(at)
+				if over := b.js(`document.documentElement.scrollWidth - document.documentElement.clientWidth`); over != "0" {
+					b.Errorf("%s is %s px wider than the window", at, over)
+				}
+				if width == 1440 || theme == "light" {
+					b.axe(at)
+				}
+			}
+		}
+	}
+}
