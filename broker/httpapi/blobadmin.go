@@ -75,10 +75,9 @@ func (a *api) overwriteBlob(w http.ResponseWriter, r *http.Request, h blob.Hash)
 	if err := a.admin.Check(httpkit.Bearer(r)); err != nil {
 		return err
 	}
-	if err := upload(r); err != nil {
+	if err := upload(w, r); err != nil {
 		return err
 	}
-	httpkit.AllowBody(w, r, r.ContentLength)
 	body, stop := readWithin(a.clock, w, r.Body)
 	defer stop()
 	if err := a.b.OverwriteBlob(r.Context(), h, body); err != nil {

@@ -45,10 +45,10 @@ type ShareBody struct {
 
 func (a *api) blobs(s *httpkit.Server) {
 	const path = "/api/v1/blobs/{hash}"
-	s.Router.Put(path, a.serve(a.putBlob))
-	s.Router.Get(path, a.serve(a.getBlob))
-	s.Router.Head(path, a.serve(a.getBlob))
-	s.Router.Put("/api/v1/admin/blobs/{hash}", a.serve(a.overwriteBlob))
+	s.Router.Put(path, take(a.putBlob))
+	s.Router.Get(path, serve(a.getBlob))
+	s.Router.Head(path, serve(a.getBlob))
+	s.Router.Put("/api/v1/admin/blobs/{hash}", take(a.overwriteBlob))
 	a.describeBlobs(s.API)
 	a.operatorBlobs(s.API)
 
@@ -102,32 +102,47 @@ func parseHashes(list []string) ([]blob.Hash, error) {
 	return out, nil
 }
 
+// handler is a handler of the blob in the path.
+type handler func(http.ResponseWriter, *http.Request, blob.Hash) error
+
 // serve gives a handler the blob of the path, and answers with its error.
-func (a *api) serve(h func(http.ResponseWriter, *http.Request, blob.Hash) error) http.HandlerFunc {
+func serve(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		hash, err := blob.ParseHash(chi.URLParam(r, "hash"))
 		if err == nil {
 			err = h(w, r, hash)
 		}
 		if err != nil {
-			// What is left of a refused body is read for so long and no longer.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedWithin))
 			httpkit.WriteProblem(w, r, err)
 		}
 	}
 }
 
-// refusedWithin is how long a client that was refused may go on sending.
-const refusedWithin = 10 * time.Second
+// take is serve for an upload, which may be answered before it was read.
+func take(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		httpkit.AllowBody(w, r, broker.MaxBlob)
+		body := &upstream{ReadCloser: r.Body, ended: r.ContentLength == 0}
+		r.Body = body
+		answer := &answer{ResponseWriter: w, status: http.StatusOK}
+		serve(h)(answer, r)
+		answer.send()
+		if !body.ended {
+			linger(w, body)
+		}
+	}
+}
 
 // upload checks what a body says of itself.
-func upload(r *http.Request) error {
+func upload(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case r.Header.Get("Content-Encoding") != "":
 		return errEncoding
 	case r.ContentLength < 0:
 		return errLength
 	case r.ContentLength > broker.MaxBlob:
+		// Some of it is read, for clients that read the answer last.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerFor))
 		return broker.ErrBlobLarge
 	}
 	return nil
@@ -138,14 +153,13 @@ func (a *api) putBlob(w http.ResponseWriter, r *http.Request, h blob.Hash) error
 	if err != nil {
 		return err
 	}
-	if err := upload(r); err != nil {
+	if err := upload(w, r); err != nil {
 		return err
 	}
 	until, err := parseUntil(r.URL.Query().Get("until"))
 	if err != nil {
 		return err
 	}
-	httpkit.AllowBody(w, r, broker.MaxBlob)
 	body, stop := readWithin(a.clock, w, r.Body)
 	defer stop()
 	created, err := a.b.PutBlob(r.Context(), s, h, r.ContentLength, until, body)

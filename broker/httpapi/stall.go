@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -74,4 +76,51 @@ func (s *stallWriter) ReadFrom(src io.Reader) (total int64, err error) {
 		}
 	}
 	return total, nil
+}
+
+// upstream is a request's body that knows whether it was read to its end.
+type upstream struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (u *upstream) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.ended = u.ended || err == io.EOF
+	return n, err
+}
+
+// answer holds the answer to an upload until it is whole, so that it carries
+// its length: the client has all of it while its own bytes are dropped still.
+type answer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+// WriteHeader notes the status.
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) send() {
+	a.Header().Set("Content-Length", strconv.Itoa(a.body.Len()))
+	a.ResponseWriter.WriteHeader(a.status)
+	_, _ = a.ResponseWriter.Write(a.body.Bytes())
+}
+
+// lingerFor is how long a client that was answered early may go on sending.
+const lingerFor = 2 * time.Second
+
+// linger sends the answer and drops what a client still sends: if the
+// connection were closed at once, a client that sends would see it reset and
+// not the answer.
+func linger(w http.ResponseWriter, body io.Reader) {
+	rc := http.NewResponseController(w)
+	if rc.Flush() == nil && rc.SetReadDeadline(time.Now().Add(lingerFor)) == nil {
+		_, _ = io.Copy(io.Discard, body)
+	}
 }

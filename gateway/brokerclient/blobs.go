@@ -304,6 +304,11 @@ func (c *Client) GetBlob(ctx context.Context, hash [32]byte, offset, length int6
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-"+last)
 	}
 	resp, err := c.transfer(w, req)
+	var p *problem.Error
+	if offset == 0 && errors.As(err, &p) && p.Status == http.StatusRequestedRangeNotSatisfiable {
+		w.stop()
+		return http.NoBody, nil // there is no range of an empty blob
+	}
 	if err == nil {
 		err = served(resp, offset)
 		if err != nil {
