@@ -40,10 +40,6 @@ func (o *Outbox) take(ctx context.Context, p *prepared, d *gateway.Draft) (*atta
 	if d.Type != "" && d.Type != f.Type {
 		return nil, gateway.DraftInvalid("type", "a file is sent under the media type that it was stored with")
 	}
-	// Its description lists the parts: it has to fit into a frame.
-	if n := envelope.PartsOf(f.Size)*34 + 1<<10; n > envelope.MaxBody(o.net.Wire) {
-		return nil, problem.New(413, string(envelope.TooLarge), "the file has more parts than a message of this network can list")
-	}
 	if err := o.objects.Check(ctx, d.File, p.topic.Record.Schema, p.topic.Schema); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ type reader struct {
 	sender   *party
 	sessions map[envelope.Digest]*readSession
 	order    []envelope.Digest
+	frames   map[string]envelope.Frame // by message id
+	bodies   *bodies                   // where the bodies of notices are
+	notices  int
 	at       int64
 }
 
@@ -32,7 +35,7 @@ type readSession struct {
 }
 
 func newReader(t testing.TB, p, sender *party) *reader {
-	return &reader{party: p, t: t, sender: sender, sessions: map[envelope.Digest]*readSession{}}
+	return &reader{party: p, t: t, sender: sender, sessions: map[envelope.Digest]*readSession{}, frames: map[string]envelope.Frame{}}
 }
 
 // read takes wire messages as an intake would; what is out of order or unknown
@@ -44,9 +47,12 @@ func (r *reader) read(wires [][]byte) *reader {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		if kind == envelope.KindGrant {
+		switch kind {
+		case envelope.KindGrant:
 			r.grant(b)
-		} else {
+		case envelope.KindNotice:
+			r.notice(b)
+		default:
 			r.envelope(b)
 		}
 	}
@@ -85,6 +91,21 @@ func (r *reader) grant(b []byte) {
 	r.order = append(r.order, sid)
 }
 
+// notice fetches the body that a notice names.
+func (r *reader) notice(b []byte) {
+	r.t.Helper()
+	n, err := envelope.ParseNotice(b)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.notices++
+	e, err := n.Envelope(r.bodies.get(n.CTHash))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.envelope(e.Bytes())
+}
+
 func (r *reader) envelope(b []byte) {
 	r.t.Helper()
 	e, err := envelope.ParseEnvelope(b)
@@ -117,6 +138,7 @@ func (r *reader) envelope(b []byte) {
 	}
 	for _, f := range opened.Frames {
 		s.ids = append(s.ids, f.ID.String())
+		r.frames[f.ID.String()] = f
 	}
 	s.next, s.head, s.seen[e.Seq] = e.Seq+1, e.Digest(), e.Digest()
 }

@@ -102,14 +102,14 @@ func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus,
 	if err != nil {
 		return nil, err
 	}
+	if err := o.handedOver(ctx, st, m); err != nil {
+		return nil, err
+	}
 	for i := range members {
 		state, code := o.state(&members[i], s, m, now)
 		st.Recipients = append(st.Recipients, gateway.Recipient{DID: members[i].DID, Inst: members[i].Inst, State: state, Code: code})
 	}
 	st.State, st.Code = least(st.Recipients)
-	if err := o.handedOver(ctx, st, m); err != nil {
-		return nil, err
-	}
 	if err := o.steps(ctx, st, m, members); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus,
 	return st, nil
 }
 
-// handedOver replaces the time of sealing by that of acceptance.
+// handedOver fills in when a message was accepted and when it was sealed.
 func (o *Outbox) handedOver(ctx context.Context, st *gateway.MessageStatus, m *Message) error {
 	list, err := o.store.Between(ctx, m.SID, m.Seq, m.Seq, 1)
 	if err != nil || len(list) == 0 {

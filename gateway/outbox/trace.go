@@ -217,7 +217,7 @@ func memberSteps(mem *Member, m *Message, of map[string][]StepRow) []gateway.Ste
 		out = append(out, s)
 	}
 	if published > 0 {
-		out = append(out, gateway.Step{At: published, Name: "published"})
+		out = slices.Insert(out, 0, gateway.Step{At: published, Name: "published"})
 	}
 	slices.SortStableFunc(out, func(a, b gateway.Step) int { return cmp.Compare(a.At, b.At) })
 	return out

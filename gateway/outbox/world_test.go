@@ -85,6 +85,9 @@ type world struct {
 	path     string
 	config   outbox.Config
 	network  outbox.Network
+	bodies   *bodies  // nil: none
+	files    *files   // nil: none
+	activity *watcher // nil: none
 
 	db    *sqlstore.Store
 	store *flaky
@@ -145,8 +148,18 @@ func (w *world) start() *outbox.Outbox {
 }
 
 func (w *world) make(st outbox.Store) *outbox.Outbox {
-	return must(outbox.New(context.Background(), outbox.Deps{Config: w.config, Network: w.network, Store: st, Ring: ring{}, Trust: w.book, Self: w.self,
-		Bus: w.net, Directory: w.dir, Channels: w.channels, Events: w.events, Clock: w.clock, Log: testkit.Logger(w.t)}))
+	d := outbox.Deps{Config: w.config, Network: w.network, Store: st, Ring: ring{}, Trust: w.book, Self: w.self,
+		Bus: w.net, Directory: w.dir, Channels: w.channels, Events: w.events, Clock: w.clock, Log: testkit.Logger(w.t)}
+	if w.bodies != nil {
+		d.Bodies = w.bodies
+	}
+	if w.files != nil {
+		d.Objects = w.files
+	}
+	if w.activity != nil {
+		d.Activity = w.activity
+	}
+	return must(outbox.New(context.Background(), d))
 }
 
 func draft(n int) gateway.Draft {
