@@ -24,6 +24,7 @@ type demoCmd struct {
 	Devices   int    `default:"1000" help:"Devices of the aggregator's fleet."`
 	Data      string `help:"Data directory; a second start on it continues (default ./spine-data, with --once a temporary one)." placeholder:"DIR"`
 	Endpoints string `help:"Write addresses and keys to a file once ready." placeholder:"FILE"`
+	FileMB    int    `name:"file-mb" default:"100" help:"With --once: megabytes of a file that is sent beside the messages; 0 sends none."`
 	Rounds    int    `default:"-1" help:"Rounds to trade: 0 is no market traffic, -1 goes on until Ctrl-C."`
 	Verbose   bool   `short:"v" help:"Show the systems' logs."`
 }
@@ -66,6 +67,9 @@ func (c *demoCmd) Run(a *app) error {
 	if c.Devices < 1 || c.Devices > 1_000_000 {
 		return errors.New("--devices is not within 1 to 1000000")
 	}
+	if c.FileMB < 0 || c.FileMB > 10_000 {
+		return errors.New("--file-mb is not within 0 to 10000")
+	}
 	// Nine systems share this process: memory is worth more here than the time of
 	// collecting it twice as often.
 	if os.Getenv("GOGC") == "" {
@@ -86,7 +90,7 @@ func (c *demoCmd) Run(a *app) error {
 		}
 	}
 	if c.Once {
-		return d.once(a)
+		return d.once(a, c.FileMB)
 	}
 	if err := d.welcome(a); err != nil {
 		return err

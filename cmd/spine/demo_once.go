@@ -22,6 +22,7 @@ type summary struct {
 	Messages     messageCounts     `json:"messages"`
 	Attacks      map[string]string `json:"attacks"`
 	LatencyMS    latency           `json:"latency_ms"`
+	File         *fileFigures      `json:"file"`
 }
 
 // messageCounts count per message and recipient, from the participants' own
@@ -40,7 +41,7 @@ type latency struct {
 }
 
 // once runs the rounds and the attacks and prints the summary.
-func (d *demo) once(a *app) error {
+func (d *demo) once(a *app, fileMB int) error {
 	s := summary{ReadyMS: d.readyMS, Participants: len(d.participants), IdleMB: residentMB("VmRSS")}
 	say := func(format string, args ...any) {
 		if !a.json {
@@ -60,6 +61,13 @@ func (d *demo) once(a *app) error {
 	}
 	lat := d.latencies()
 	s.LatencyMS = latency{percentile(lat, 50), percentile(lat, 99)}
+	if fileMB > 0 {
+		f, err := d.files(a.ctx, fileMB, say)
+		if err != nil {
+			return err
+		}
+		s.File = f
+	}
 	admin, err := d.AdminKey()
 	if err != nil {
 		return err
@@ -77,7 +85,7 @@ func (d *demo) once(a *app) error {
 	s.Attacks = report.Attacks
 	s.Messages = messageCounts{Sent: c.Sent, Delivered: c.Received, Verified: c.Verified, Refused: report.Refused, Lost: c.Sent - c.Received}
 	s.RSSMB = residentMB("VmHWM")
-	s.OK = s.Messages.Lost == 0 && s.Messages.Sent > 0 && s.Messages.Verified == s.Messages.Delivered && c.Violation == 0 && report.Held()
+	s.OK = s.Messages.Lost == 0 && s.Messages.Sent > 0 && s.Messages.Verified == s.Messages.Delivered && c.Violation == 0 && report.Held() && (s.File == nil || s.File.SHA256OK)
 	if a.json {
 		if err := json.NewEncoder(a.stdout).Encode(s); err != nil {
 			return err
@@ -95,8 +103,11 @@ func (s *summary) print(a *app) {
 	w := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	m := s.Messages
 	w("%d messages sent, %d delivered, %d verified, %d lost; latency p50 %.1f ms, p99 %.1f ms", m.Sent, m.Delivered, m.Verified, m.Lost, s.LatencyMS.P50, s.LatencyMS.P99)
+	if f := s.File; f != nil {
+		w("a file of %d MB: %.1f MB/s, plain %.1f MB/s, the same at the other side: %t", f.Bytes/1_000_000, f.MBPerS, f.PlainMBPer, f.SHA256OK)
+	}
 	for _, name := range villain.Attacks {
-		w("  %-10s %s", name, s.Attacks[name])
+		w("  %-12s %s", name, s.Attacks[name])
 	}
 	w("memory: %d MB before the first round, %d MB at most", s.IdleMB, s.RSSMB)
 	if s.OK {

@@ -27,12 +27,13 @@ const (
 )
 
 // Attacks are the attacks in the order they are made.
-var Attacks = []string{"outsider", "wrongrole", "altered", "replayed", "removed", "moved", "revoked"}
+var Attacks = []string{"outsider", "wrongrole", "altered", "replayed", "removed", "moved", "part_swapped", "revoked"}
 
 // Expected is the word that each attack must come to.
 var Expected = map[string]string{
 	"outsider": Refused, "wrongrole": Refused, "revoked": Refused,
 	"altered": Detected, "replayed": Detected, "moved": Detected, "removed": Repaired,
+	"part_swapped": Detected,
 }
 
 // World is what the villain finds.
@@ -98,7 +99,7 @@ func Run(ctx context.Context, w World) (*Report, error) {
 	x := &run{World: w, report: &Report{Attacks: make(map[string]string), Traces: make(map[string][]Trace)}, arrived: make(map[string]bool)}
 	attacks := map[string]func(context.Context) error{
 		"outsider": x.outsider, "wrongrole": x.wrongRole, "altered": x.altered, "replayed": x.replayed,
-		"removed": x.removed, "moved": x.moved, "revoked": x.revoked,
+		"removed": x.removed, "moved": x.moved, "part_swapped": x.partSwapped, "revoked": x.revoked,
 	}
 	defer x.close()
 	for _, name := range Attacks {
