@@ -34,9 +34,9 @@ type LiveStream struct {
 	scan *bufio.Scanner
 }
 
-// Live opens a stream of what happens at the gateway from now on. No topics
-// mean all: message, event, overview, transfer. Events above number after come
-// first, when it is above 0.
+// Live opens a stream of what happens at the gateway; what happens after it
+// returned is heard. No topics mean all: message, event, overview, transfer.
+// Events above number after come first, when it is above 0.
 func (c *Client) Live(ctx context.Context, after int64, topics ...string) (*LiveStream, error) {
 	q := url.Values{}
 	if len(topics) > 0 {
@@ -64,7 +64,13 @@ func (c *Client) Live(ctx context.Context, after int64, topics ...string) (*Live
 	}
 	s := &LiveStream{body: resp.Body, scan: bufio.NewScanner(resp.Body)}
 	s.scan.Buffer(nil, maxLiveLine)
-	return s, nil
+	for s.scan.Scan() {
+		if len(s.scan.Bytes()) == 0 { // the gateway has said that it is live
+			return s, nil
+		}
+	}
+	s.Close()
+	return nil, problem.New(http.StatusBadGateway, "unreachable", "the gateway's answer broke off").Wrap(s.scan.Err())
 }
 
 // Next waits for the next thing told; io.EOF when the gateway ended the stream.

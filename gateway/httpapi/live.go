@@ -124,7 +124,14 @@ func (a *api) serveLive(ctx context.Context, in *liveInput, send sse.Sender) {
 	}
 	var told <-chan []gateway.Event
 	if slices.Contains(in.topics, liveEvent) {
-		told = a.followEvents(ctx, in)
+		// Where events begin is settled before the reader is told that it is
+		// live: what comes after that, it hears.
+		after, err := a.eventsFrom(ctx, in)
+		if err != nil {
+			a.Log.Warn("live stream failed", "code", problem.CodeOf(err), "err", err)
+			return
+		}
+		told = a.followEvents(ctx, after)
 	}
 	if send(sse.Message{Retry: liveRetry, Comment: "live"}) != nil {
 		return
@@ -186,22 +193,25 @@ func (a *api) sendOverview(ctx context.Context, in *liveInput, send sse.Sender) 
 	return send.Data(*o) == nil
 }
 
-// followEvents gives the events from now on, or above the last one heard. It
-// asks for more only when those before were taken, so nothing piles up.
-func (a *api) followEvents(ctx context.Context, in *liveInput) <-chan []gateway.Event {
+// eventsFrom returns the number of the last event that a reader knows: the one
+// that it says, else the newest.
+func (a *api) eventsFrom(ctx context.Context, in *liveInput) (int64, error) {
+	if in.from {
+		return in.after, nil
+	}
+	newest, _, err := a.Events.Newest(ctx, 0, events.Query{Max: 1})
+	if err != nil || len(newest) == 0 {
+		return 0, err
+	}
+	return newest[0].N, nil
+}
+
+// followEvents gives the events above a number as they come. It asks for more
+// only when those before were taken, so nothing piles up.
+func (a *api) followEvents(ctx context.Context, after int64) <-chan []gateway.Event {
 	out := make(chan []gateway.Event)
 	go func() {
 		defer close(out)
-		after := in.after
-		if !in.from {
-			newest, _, err := a.Events.Newest(ctx, 0, events.Query{Max: 1})
-			if err != nil {
-				return
-			}
-			if len(newest) > 0 {
-				after = newest[0].N
-			}
-		}
 		for ctx.Err() == nil {
 			list, next, err := a.Events.List(ctx, events.Query{After: after, Max: liveEvents, Wait: events.MaxWait})
 			if err != nil {
