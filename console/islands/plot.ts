@@ -74,7 +74,7 @@ class Plot extends HTMLElement {
     const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     const series = (this.dataset.colors ?? "").split(",").map((c, i) => {
       const stroke = this.color("--series-" + c.replace("-dash", ""));
-      return { label: this.names()[i], stroke, width: c.endsWith("-dash") ? 1.25 : 1.75, dash: c.endsWith("-dash") ? [4, 4] : undefined, points: { show: false }, spanGaps: true };
+      return { label: this.names()[i], stroke, width: c.endsWith("-dash") ? 1.25 : 1.75, dash: c.endsWith("-dash") ? [4, 4] : undefined, points: { show: (u: any, k: number) => u.data[k].filter((v: number | null) => v != null).length < 12, size: 5 }, spanGaps: true };
     });
     this.tip = document.createElement("div");
     this.tip.className = "tip";

@@ -169,7 +169,7 @@ func (h *Home) nodes() (list []mapNode, more int, height float64) {
 		angle := 2*math.Pi*float64(i)/float64(len(order)) + startAngle(len(order))
 		n := mapNode{
 			DID: did, Name: components.Clip(h.People.Name(did), 26), Path: "/messages?partner=" + url.QueryEscape(did),
-			X: mapWidth/2 + 320*math.Cos(angle), Y: height/2 - 8 + (height/2-60)*math.Sin(angle),
+			X: mapWidth/2 + 310*math.Cos(angle), Y: height/2 - 8 + (height/2-60)*math.Sin(angle),
 		}
 		n.Initial = strings.ToUpper(string([]rune(strings.TrimPrefix(n.Name, "0x") + "?")[0]))
 		for _, dir := range []string{gateway.Out, gateway.In} {

@@ -105,6 +105,7 @@ func TestConsole(t *testing.T) {
 	})
 	b.onlyAsked(base)
 
+	b.look(1440, "light")
 	b.do("sign out", chromedp.Navigate(base+"/"), chromedp.WaitVisible(".side footer form button"), chromedp.Click(".side footer form button"), chromedp.WaitVisible("#token"))
 	again := openTab(t)
 	again.do("follow the link again", chromedp.Navigate(link.URL), chromedp.WaitVisible("#token"))
