@@ -44,6 +44,7 @@ type lane struct {
 	refusal int      // receipts that end the session and are not stored yet
 	sid     [32]byte // of the session the worker has
 	retry   bool     // a timer will kick
+	pokes   uint64   // how often the worker was told to look again
 	used    time.Time
 
 	// Owned by the worker.
@@ -151,6 +152,7 @@ func (l *lane) start() {
 func (l *lane) kick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.pokes++
 	l.start()
 }
 
@@ -164,9 +166,10 @@ func (l *lane) work(ctx context.Context) {
 			l.mu.Unlock()
 			return
 		}
+		pokes := l.pokes
 		l.mu.Unlock()
 		if err := l.step(ctx); err != nil {
-			l.stall(ctx, err)
+			l.stall(ctx, err, pokes)
 			return
 		}
 	}
@@ -265,8 +268,9 @@ func (l *lane) unpark(ctx context.Context) ([]*item, error) {
 	}
 }
 
-// stall stores what waits in memory, tells why, and arranges another try.
-func (l *lane) stall(ctx context.Context, err error) {
+// stall stores what waits in memory, tells why, and arranges another try: at
+// once when the worker was poked since it began the last one.
+func (l *lane) stall(ctx context.Context, err error, pokes uint64) {
 	code := problem.CodeOf(err)
 	delay := retryEvery
 	var p paced
@@ -285,6 +289,10 @@ func (l *lane) stall(ctx context.Context, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running = false
+	if l.pokes != pokes {
+		l.start()
+		return
+	}
 	if l.retry || !l.parked {
 		return
 	}
@@ -321,6 +329,7 @@ func (l *lane) disturb() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dirty = true
+	l.pokes++
 	if l.parked {
 		l.start()
 	}

@@ -66,6 +66,8 @@ const (
 	keyWaiting = 2
 )
 
+const sealedKeySize = 1 + 32 + 4 + 2
+
 func sealedKey(sid [32]byte, seq int64, idx int) []byte {
 	b := append([]byte{keySealed}, sid[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(seq))
@@ -276,23 +278,39 @@ func (p *page) sealed(ctx context.Context, f LogFilter) error {
 
 // session adds the newest messages of one session.
 func (p *page) session(ctx context.Context, h *SessionHead) error {
-	list, err := p.o.store.Placed(ctx, h.SID, p.before.at, p.max+1)
-	if err != nil || len(list) == 0 {
-		return err
-	}
-	c, err := p.o.crowd(ctx, h)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		if p.full(list[i].At) {
-			return nil
+	at, seq := p.before.at, int64(math.MaxInt64)
+	if k := p.before.key; len(k) == sealedKeySize && k[0] == keySealed {
+		switch bytes.Compare(h.SID[:], k[1:33]) {
+		case 0:
+			seq = int64(binary.BigEndian.Uint32(k[33:]))
+		case 1:
+			at-- // its messages of the same time come before the cursor
 		}
-		entries, err := p.o.sealedEntries(ctx, c, &list[i])
+	}
+	var c *crowd
+	for {
+		list, err := p.o.store.Placed(ctx, h.SID, at, seq, p.max+1)
 		if err != nil {
 			return err
 		}
-		p.add(entries)
+		if c == nil && len(list) > 0 {
+			if c, err = p.o.crowd(ctx, h); err != nil {
+				return err
+			}
+		}
+		for i := range list {
+			if p.full(list[i].At) {
+				return nil
+			}
+			entries, err := p.o.sealedEntries(ctx, c, &list[i])
+			if err != nil {
+				return err
+			}
+			p.add(entries)
+		}
+		if len(list) <= p.max {
+			return nil
+		}
+		seq = list[len(list)-1].Seq - 1
 	}
-	return nil
 }

@@ -37,8 +37,8 @@ type LogStore interface {
 	// one that began at nbf as number n. Core, Secret and Creds are left out.
 	Latest(ctx context.Context, f LogFilter, nbf, n int64, max int) ([]SessionHead, error)
 	// Placed reads the newest envelopes of a session that were sealed at or
-	// before at, newest first, without bytes.
-	Placed(ctx context.Context, sid [32]byte, at int64, max int) ([]Envelope, error)
+	// before at and are numbered at most seq, newest first, without bytes.
+	Placed(ctx context.Context, sid [32]byte, at, seq int64, max int) ([]Envelope, error)
 	// Between reads the envelopes a..b of a session, at most max, without bytes.
 	Between(ctx context.Context, sid [32]byte, a, b int64, max int) ([]Envelope, error)
 	// Unsealed reads the newest waiting messages accepted at or before at, newest

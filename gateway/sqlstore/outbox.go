@@ -155,7 +155,7 @@ func (o *Outbox) Silent(ctx context.Context, at int64, told, max int) ([]outbox.
 
 // Envelopes implements outbox.Store.
 func (o *Outbox) Envelopes(ctx context.Context, sid [32]byte, a, b int64, max int) ([]outbox.Envelope, error) {
-	rows, err := o.db.Query(ctx, `SELECT seq, d, at, ids, bytes FROM outbox_envelopes WHERE sid = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq`, sid[:], a, b)
+	rows, err := o.db.Query(ctx, `SELECT seq, d, at, ids, bytes, about FROM outbox_envelopes WHERE sid = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq`, sid[:], a, b)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (o *Outbox) Envelopes(ctx context.Context, sid [32]byte, a, b int64, max in
 	for size := 0; (size < max || len(out) == 0) && rows.Next(); {
 		e := outbox.Envelope{SID: sid}
 		var d, ids []byte
-		if err := rows.Scan(&e.Seq, &d, &e.At, &ids, &e.Bytes); err != nil {
+		if err := rows.Scan(&e.Seq, &d, &e.At, &ids, &e.Bytes, &e.About); err != nil {
 			return nil, err
 		}
 		copy(e.D[:], d)

@@ -39,13 +39,13 @@ func (o *Outbox) Latest(ctx context.Context, f outbox.LogFilter, nbf, n int64, m
 }
 
 // Placed implements outbox.Store.
-func (o *Outbox) Placed(ctx context.Context, sid [32]byte, at int64, max int) ([]outbox.Envelope, error) {
+func (o *Outbox) Placed(ctx context.Context, sid [32]byte, at, seq int64, max int) ([]outbox.Envelope, error) {
 	// Times rise with the numbers, so the place is found by halving.
 	var next int64
 	if err := o.db.QueryRow(ctx, `SELECT next FROM outbox_sessions WHERE sid = $1 AND last > $2`, sid[:], at).Scan(&next); err != nil && !sqlkit.IsNoRows(err) {
 		return nil, err
 	}
-	top := int64(1) << 40
+	top := seq
 	if next > 0 {
 		lo, hi := int64(0), next // envelopes below lo are at or before at, those from hi on are later
 		for lo < hi {
@@ -60,7 +60,7 @@ func (o *Outbox) Placed(ctx context.Context, sid [32]byte, at int64, max int) ([
 				hi = mid
 			}
 		}
-		top = lo - 1
+		top = min(top, lo-1)
 	}
 	rows, err := o.db.Query(ctx, `SELECT seq, d, at, ids, about FROM outbox_envelopes WHERE sid = $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3`, sid[:], top, max)
 	return collect(rows, err, scanAbout(sid))
