@@ -120,14 +120,17 @@ func (x *Intake) before(ctx context.Context, s *session, seq uint64) (d envelope
 	return held.D, true, nil
 }
 
-// closed ends the watch on a lane group: its sender says that nothing follows.
+// closed ends the watch on a lane group: its sender says that nothing follows in
+// the newest session of it.
 func (x *Intake) closed(it *item) {
 	m, s := it.mark, it.s
 	if m.Seq < s.led.Next {
 		x.report(about(s, gateway.KindDetected, eventPrevRegressed, m.Seq, s.led.Next-1, fmt.Sprintf("closed before %d, %d is held", m.Seq, s.led.Next-1)))
 	}
 	s.led.MarkEnd = m.Seq + 1
-	x.unwatch(s.row.Lane)
+	if w := x.watched[s.row.Lane]; w != nil && w.sid == s.row.SID {
+		x.unwatch(s.row.Lane)
+	}
 }
 
 // announce notes that the number before next exists and has digest prev. What
