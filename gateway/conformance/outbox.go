@@ -26,6 +26,10 @@ func Outbox(t *testing.T, fresh func(t *testing.T) (open func() outbox.Store)) {
 		{"waiting rows expire", outboxExpire},
 		{"envelopes in portions", outboxEnvelopes},
 		{"retiring and forgetting", outboxForget},
+		{"files", outboxFiles},
+		{"marks", outboxMarks},
+		{"steps", outboxSteps},
+		{"the log", outboxLog},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, fresh(t)) })
 	}
