@@ -59,23 +59,23 @@ func (e *Error) Place() string {
 	return e.Pointer
 }
 
-// ErrorDetails returns the place for a problem document: pointer and keyword,
-// or row, column and reason.
+// ErrorDetails returns the place for a problem document: row, line, column and
+// reason in a table, else pointer, and the keyword; or the offset in what is no
+// JSON.
 func (e *Error) ErrorDetails() map[string]any {
-	d := make(map[string]any)
-	put := func(key, v string) {
-		if v != "" {
-			d[key] = v
+	switch {
+	case e.Row > 0:
+		d := map[string]any{"row": e.Row, "line": e.Line, "reason": e.Message, "keyword": e.Keyword}
+		if e.Column != "" {
+			d["column"] = e.Column
 		}
+		return d
+	case e.Code == CodeSchema:
+		return map[string]any{"pointer": e.Pointer, "keyword": e.Keyword}
+	case e.Offset > 0:
+		return map[string]any{"offset": e.Offset}
 	}
-	put("keyword", e.Keyword)
-	put("pointer", e.Pointer)
-	if e.Row > 0 {
-		d["row"], d["line"] = e.Row, e.Line
-		put("column", e.Column)
-		put("reason", e.Message)
-	}
-	return d
+	return nil
 }
 
 // Unwrap returns the cause.

@@ -43,12 +43,12 @@ func explain(err error) error {
 	}
 	var se *schema.Error
 	if errors.As(err, &se) {
-		e := problem.New(se.ErrorStatus(), se.Code, se.Message).WithHint(se.ErrorHint())
-		if se.Code == schema.CodeSchema {
-			e = e.With("pointer", se.Pointer).With("keyword", se.Keyword)
-		} else if se.Offset > 0 {
-			e = e.With("offset", se.Offset)
+		message := se.Message
+		if se.Row > 0 {
+			message = se.Place() + " " + message
 		}
+		e := problem.New(se.ErrorStatus(), se.Code, message).WithHint(se.ErrorHint())
+		e.Details = se.ErrorDetails()
 		return e
 	}
 	p = problem.From(err)
