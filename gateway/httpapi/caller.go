@@ -35,17 +35,18 @@ func callerOf(ctx context.Context) *caller {
 	return c
 }
 
-// admit says who makes a request, if it is good for scope. An API key in the
-// Authorization header counts alone; else the cookie of a session does, and
-// then the request must come from this gateway's own pages. Codes key_missing,
+// admit says who makes a request, if it is good for scope. An API key as bearer
+// counts alone; else the cookie of a session does, and then the request must
+// come from this gateway's own pages. Codes key_missing,
 // key_invalid, session_invalid, csrf, scope_missing.
 func (a *api) admit(r *http.Request, scope access.Scope) (*caller, error) {
-	if r.Header.Get("Authorization") == "" {
+	token := httpkit.Bearer(r)
+	if token == "" {
 		if secret, ok := a.secretOf(r); ok {
 			return a.admitSession(r, secret, scope)
 		}
 	}
-	key, err := a.Keys.Check(httpkit.Bearer(r), scope)
+	key, err := a.Keys.Check(token, scope)
 	if err != nil {
 		return nil, err
 	}
