@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digital-spine/spine/gateway"
@@ -315,7 +317,9 @@ type DownloadOptions struct {
 }
 
 // Download writes a file's content to w, from byte o.From on; it goes on by
-// itself after the connection broke. When it returns nil, the SHA-256 of all
+// itself after the connection broke. A w with a method Sync, such as *os.File,
+// is forced to disk while more comes, so that the caller's own Sync at the end
+// finds little to do. When it returns nil, the SHA-256 of all
 // content was that of the file; code content_hash otherwise.
 func (c *Client) Download(ctx context.Context, id string, w io.WriterAt, o DownloadOptions) (*gateway.File, error) {
 	f, err := c.File(ctx, id)
@@ -327,9 +331,12 @@ func (c *Client) Download(ctx context.Context, id string, w io.WriterAt, o Downl
 	}
 	at, again := o.From, backoff{}
 	buf := make([]byte, copyBuffer)
+	disk := &syncing{WriterAt: w}
+	disk.disk, _ = w.(syncer)
+	defer disk.wg.Wait()
 	for at < f.Size {
 		before := at
-		at, err = c.ranged(ctx, f, at, w, buf, o)
+		at, err = c.ranged(ctx, f, at, disk, buf, o)
 		var own *ownError
 		switch {
 		case errors.As(err, &own):
@@ -341,10 +348,44 @@ func (c *Client) Download(ctx context.Context, id string, w io.WriterAt, o Downl
 			return nil, err
 		}
 	}
+	if disk.wg.Wait(); disk.err != nil {
+		return nil, disk.err
+	}
 	if got := hex.EncodeToString(o.Hash.Sum(nil)); got != f.SHA256 {
 		return nil, problem.New(http.StatusBadGateway, "content_hash", "the content is not that of the file").WithHint("download it anew")
 	}
 	return &f.File, nil
+}
+
+type syncer interface{ Sync() error }
+
+// syncing forces what was written to disk from time to time, beside the writing.
+type syncing struct {
+	io.WriterAt
+	disk  syncer // may be nil
+	fresh int64  // bytes since the last Sync began
+	busy  atomic.Bool
+	wg    sync.WaitGroup
+	err   error // of a Sync, which would tell it once only; read after wg
+}
+
+// syncEvery is how many bytes are written before they are forced to disk.
+const syncEvery = 16 << 20
+
+// WriteAt implements io.WriterAt.
+func (s *syncing) WriteAt(p []byte, off int64) (int, error) {
+	n, err := s.WriterAt.WriteAt(p, off)
+	if s.fresh += int64(n); s.disk != nil && s.fresh >= syncEvery && s.busy.CompareAndSwap(false, true) {
+		s.fresh = 0
+		s.wg.Go(func() {
+			if err := s.disk.Sync(); err != nil {
+				s.err = err // and busy stays: there is no other Sync
+				return
+			}
+			s.busy.Store(false)
+		})
+	}
+	return n, err
 }
 
 // ownError is one of the destination's.

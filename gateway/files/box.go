@@ -176,7 +176,9 @@ func (b *Box) Run(ctx context.Context) error {
 func (b *Box) goOn(ctx context.Context) {
 	rows, err := b.store.Pending(ctx)
 	if err != nil {
-		b.log.Error("reading unfinished files failed", "err", err)
+		if ctx.Err() == nil {
+			b.log.Error("reading unfinished files failed", "err", err)
+		}
 		return
 	}
 	for _, r := range rows {

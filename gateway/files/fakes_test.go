@@ -161,7 +161,7 @@ func (m *meter) Transfer(t gateway.Transfer) {
 
 // house is the disk of a gateway, and a Box that stands on it.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	clock  *clockwork.FakeClock
 	broker *broker
@@ -185,7 +185,7 @@ type taken struct {
 	err error
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	h := &house{t: t, dir: t.TempDir(), clock: clockwork.NewFakeClockAt(time.UnixMilli(start)), broker: newBroker(), outbox: &outbox{}, meter: &meter{}}
 	t.Cleanup(h.close)
 	return h

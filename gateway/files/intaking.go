@@ -51,11 +51,14 @@ type toHash struct {
 	state     chan<- []byte
 }
 
-// fullPart is a part that is sealed and not on disk yet.
+// fullPart is a part that is sealed and on its way to disk; several are at a
+// time, and noted in order.
 type fullPart struct {
 	*parting
-	upto  int64 // bytes of the file with it
-	state <-chan []byte
+	upto   int64 // bytes of the file with it
+	state  <-chan []byte
+	onDisk <-chan error
+	hash   *envelope.Digest // once onDisk told nil
 }
 
 func newIntaking(ctx context.Context, b *Box, a *appending, row *Row, m *meta) *intaking {
@@ -200,8 +203,15 @@ func (in *intaking) take(data, buf []byte) error {
 
 // full hands the part over to be brought to disk.
 func (in *intaking) full() {
-	in.parts <- fullPart{parting: in.part, upto: in.total, state: in.state()}
+	onDisk := make(chan error, 1)
+	p := fullPart{parting: in.part, upto: in.total, state: in.state(), onDisk: onDisk, hash: new(envelope.Digest)}
 	in.part = nil
+	go func() {
+		var err error
+		*p.hash, err = p.commit()
+		onDisk <- err
+	}()
+	in.parts <- p
 }
 
 // state asks the hasher for its state behind what it was given so far.
@@ -226,36 +236,30 @@ func (in *intaking) hash() {
 	}
 }
 
-// note brings parts to disk and notes them in order; after a failure it drops
+// note notes parts in order, each when it is on disk; after a failure it drops
 // those that still come.
 func (in *intaking) note() {
 	defer close(in.noted)
 	for p := range in.parts {
-		if in.fault != nil {
+		err := <-p.onDisk
+		switch {
+		case err != nil:
 			p.discard()
-			continue
+		case in.fault != nil:
+			in.b.deleteBlob(in.ctx, p.hash) // nobody will note it
+		default:
+			if err = in.advance(p.upto, <-p.state, nil, p.draft.Size(), *p.hash); err == nil {
+				in.b.tell(*fileOf(in.row, in.m), "upload", p.upto, nil)
+				if in.row.Send {
+					in.b.pushEarly(in.row, *p.hash, p.draft.Size())
+				}
+			}
 		}
-		if in.fault = in.noteOne(p); in.fault != nil {
-			p.discard()
+		if err != nil && in.fault == nil {
+			in.fault = err
 			close(in.broken)
 		}
 	}
-}
-
-func (in *intaking) noteOne(p fullPart) error {
-	h, err := p.commit()
-	if err != nil {
-		return err
-	}
-	sealed := p.draft.Size()
-	if err := in.advance(p.upto, <-p.state, nil, sealed, h); err != nil {
-		return err
-	}
-	in.b.tell(*fileOf(in.row, in.m), "upload", p.upto, nil)
-	if in.row.Send {
-		in.b.pushEarly(in.row, h, sealed)
-	}
-	return nil
 }
 
 // keep brings what is in an unfinished part to disk, so that the next request

@@ -21,7 +21,7 @@ import (
 const until = start + 9*24*3600*1000
 
 // next waits for what a house tells.
-func next[T any](t *testing.T, c <-chan T) T {
+func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
