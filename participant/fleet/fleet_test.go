@@ -269,6 +269,19 @@ func TestSameSeedSameReadings(t *testing.T) {
 	if New(other).Load(state) == nil {
 		t.Error("the state of another fleet is loaded")
 	}
+	// Of a fleet of another size, what both have goes on as it was.
+	for _, devices := range []int{2501, 6000} {
+		c := cfg
+		c.Devices = devices
+		sized := New(c)
+		if err := sized.Load(state); err != nil {
+			t.Fatal(err)
+		}
+		common := min(devices, cfg.Devices) / len(block) * len(block) // whole blocks
+		if got := run(sized, 10); !reflect.DeepEqual(got[:common], want[:common]) {
+			t.Errorf("a fleet of %d devices goes on otherwise", devices)
+		}
+	}
 }
 
 // FuzzLoad reads states that nobody saved.

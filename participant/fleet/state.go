@@ -46,8 +46,9 @@ func (f *Fleet) Save() []byte {
 	return b
 }
 
-// Load returns to a state that Save gave of a fleet of the same Config. After
-// an error the fleet is as it was.
+// Load returns to a state that Save gave of a fleet of the same seed. Of a fleet
+// of another size it takes the connection points that both have; the others
+// are as they began. After an error the fleet is as it was.
 func (f *Fleet) Load(state []byte) error {
 	r := bytes.NewReader(state)
 	whole := true
@@ -59,27 +60,38 @@ func (f *Fleet) Load(state []byte) error {
 	}
 	num := func() float64 { return math.Float64frombits(u()) }
 	when := func() time.Time { return time.Unix(0, int64(u())).UTC() }
-	if v, err := r.ReadByte(); err != nil || v != stateVersion || u() != f.cfg.Seed || u() != uint64(f.cfg.Devices) {
+	if v, err := r.ReadByte(); err != nil || v != stateVersion || u() != f.cfg.Seed {
 		return errState
 	}
-	now := when()
+	devices, now := u(), when()
+	if devices == 0 || devices > uint64(len(state)) {
+		return errState
+	}
 	sites := make([]site, len(f.sites))
 	copy(sites, f.sites)
-	for i := range sites {
-		s := &sites[i]
+	for i := range Sites(int(devices)) {
+		var spare site // of a connection point that is no more
+		s := &spare
+		if i < len(sites) {
+			s = &sites[i]
+		}
 		flags, err := r.ReadByte()
 		n, err2 := r.ReadByte()
 		if err != nil || err2 != nil || n > maxPlan || flags > 3 {
 			return errState
 		}
 		s.away, s.bound, s.plan, s.sum = flags&1 != 0, flags&2 != 0, nil, sums{}
-		s.store.energy, s.car.energy = num(), num()
-		if !(s.store.energy >= 0 && s.store.energy <= s.store.size && s.car.energy >= 0 && s.car.energy <= s.car.size) {
-			return errState
-		}
+		store, car := num(), num()
 		for range n {
 			s.plan = append(s.plan, Limit{From: when(), Until: when(), Min: num(), Max: num()})
 		}
+		if !(store >= 0 && car >= 0 && (s == &spare || store <= s.store.size && car <= s.car.size)) {
+			if uint64(f.cfg.Devices) == devices {
+				return errState
+			}
+			continue // it had a battery or a charger that it has no more
+		}
+		s.store.energy, s.car.energy = store, car
 	}
 	if r.Len() != 0 || !whole {
 		return errState

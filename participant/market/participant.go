@@ -217,6 +217,12 @@ func (p *Participant) sent(drafts []gateway.Draft, results []client.Result, at i
 	entries := make([]Entry, 0, len(results))
 	for i, r := range results {
 		if r.Problem != nil {
+			if r.Problem.Code == gateway.CodeIdempotencyConflict {
+				// A round is repeated by a participant that was set up otherwise
+				// meanwhile: what was sent first stands.
+				p.Log.Warn("sent before, with other content", "party", p.Party, "channel", drafts[i].Channel)
+				continue
+			}
 			if first == nil {
 				first = fmt.Errorf("channel %s: %w", drafts[i].Channel, r.Problem)
 			}
