@@ -2,6 +2,8 @@
 // asked to load themselves again when something of theirs happens; others
 // follow a topic. The stream is closed while the page is hidden, because a
 // browser opens few connections to one host.
+import { say } from "./copy";
+
 export type Topic = "message" | "event" | "overview" | "transfer";
 export interface Entry {
   id: string;
@@ -118,8 +120,12 @@ function open() {
     if (s.readyState !== EventSource.CLOSED || s !== source) return;
     // The gateway said no: the session may have ended.
     void fetch("/api/v1/sessions/current", { cache: "no-store" })
-      .then((r) => {
+      .then(async (r) => {
         if (r.status === 401) location.reload();
+        else if (r.ok && !((await r.json()).scopes ?? []).includes("admin")) {
+          clearTimeout(retry);
+          state("idle", "live needs the scope admin");
+        }
       })
       .catch(() => undefined);
     retry = setTimeout(open, 5000);
@@ -156,6 +162,7 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 document.addEventListener("htmx:after:swap", soon);
+document.addEventListener("htmx:error", () => say("The gateway cannot be reached"));
 window.addEventListener("pagehide", close);
 window.addEventListener("pageshow", soon);
 soon();

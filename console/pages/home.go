@@ -53,16 +53,35 @@ func latest(list []*int64) string {
 // plot is what the plotting element reads: x in seconds, and one row of values
 // for each series, null where nothing was measured.
 func plot(o *gateway.Overview, rows ...any) string {
-	n := len(o.Series.In)
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = float64(o.From+int64(i)*o.Step) / 1000
+	n, first := len(o.Series.In), firstStep(o)
+	x := make([]float64, 0, n)
+	for i := first; i < n; i++ {
+		x = append(x, float64(o.From+int64(i)*o.Step)/1000)
 	}
-	b, err := json.Marshal(append([]any{x}, rows...))
+	all := []any{x}
+	for _, r := range rows {
+		switch r := r.(type) {
+		case []*float64:
+			all = append(all, r[min(first, len(r)):])
+		case []*int64:
+			all = append(all, r[min(first, len(r)):])
+		}
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		return "[]"
 	}
 	return string(b)
+}
+
+// firstStep is where lines begin: what was before this gateway was started is
+// not drawn, as long as two minutes remain.
+func firstStep(o *gateway.Overview) int {
+	if o.Step <= 0 || o.Totals.Since <= o.From {
+		return 0
+	}
+	n := len(o.Series.In)
+	return max(min(int((o.Totals.Since-o.From)/o.Step), n-int(120_000/o.Step)), 0)
 }
 
 // rates scales counts of steps to messages per minute; the last step is left

@@ -128,7 +128,7 @@ func HomeNow(h *Home) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, " <div class=\"cols\"><section class=\"panel c8\" aria-labelledby=\"map-title\"><header><h2 id=\"map-title\">Who exchanges what with whom</h2><div class=\"legend\" aria-hidden=\"true\"><span><i class=\"out\"></i>sent</span><span><i class=\"in\"></i>received</span></div></header>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, " <div class=\"cols even\"><section class=\"panel c8\" aria-labelledby=\"map-title\"><header><h2 id=\"map-title\">Who exchanges what with whom</h2><div class=\"legend\" aria-hidden=\"true\"><span><i class=\"out\"></i>sent</span><span><i class=\"in\"></i>received</span></div></header>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
