@@ -17,6 +17,10 @@ const (
 	MaxKeys    = 1_000_000 // records of a table that has a primary key
 )
 
+// maxTexts bounds a column's titles, and its texts for no value: each cell is
+// compared with them.
+const maxTexts = 100
+
 // A csvTable validates CSV (RFC 4180) against table metadata of CSV on the Web,
 // in this subset:
 //
@@ -229,6 +233,9 @@ func compileColumn(raw json.RawMessage) (*column, error) {
 	}
 	if len(c.titles) == 0 {
 		c.titles = []string{c.name}
+	}
+	if len(c.titles) > maxTexts || len(c.nulls) > maxTexts {
+		return nil, invalid(fmt.Sprintf("column %s has more than %d titles, or texts for no value", c.name, maxTexts), nil)
 	}
 	var err error
 	c.judge, c.text, err = compileDatatype(s.Datatype)

@@ -192,6 +192,8 @@ func TestTableMetadataRefused(t *testing.T) {
 		`{"dialect":{"delimiter":"\n"},"tableSchema":{"columns":[{"name":"a"}]}}`, `{"dialect":{"quoteChar":5},"tableSchema":{"columns":[{"name":"a"}]}}`,
 		`{"dialect":{"encoding":"utf-16"},"tableSchema":{"columns":[{"name":"a"}]}}`, `{"dialect":{"doubleQuote":false},"tableSchema":{"columns":[{"name":"a"}]}}`,
 		`{"dialect":{"trim":true},"tableSchema":{"columns":[{"name":"a"}]}}`, `{"dialect":[],"tableSchema":{"columns":[{"name":"a"}]}}`,
+		`{"tableSchema":{"columns":[{"name":"a","datatype":{"format":"(.{100}){11}"}}]}}`, `{"tableSchema":{"columns":[{"name":"a","datatype":{"format":"` + strings.Repeat("a", 1001) + `"}}]}}`,
+		`{"tableSchema":{"columns":[{"name":"a","null":["` + strings.Repeat(`","`, 100) + `"]}]}}`,
 		`{"tableSchema":{"columns":[` + strings.TrimSuffix(strings.Repeat(`{"name":"a"},`, 1001), ",") + `]}}`, `{"tableSchema":`,
 	} {
 		if v, err := Compile(KindCSV, "root.json", []File{{"root.json", []byte(text)}}); code(err) != CodeInvalid {

@@ -1,9 +1,9 @@
 package schema
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 )
 
 // matcher is a regular expression that must match a whole cell. Most patterns
@@ -19,23 +19,53 @@ type matcher struct {
 // run is a kind of ASCII characters, at least min and at most max times, -1 for
 // any number.
 type run struct {
-	in       [256]bool
+	in       [2]uint64 // bits of the characters
 	min, max int
 }
 
+func (r *run) holds(c byte) bool { return c < 0x80 && r.in[c>>6]&(1<<(c&63)) != 0 }
+
+func (r *run) add(c rune) { r.in[c>>6] |= 1 << (c & 63) }
+
+// maxPattern bounds a pattern, in steps of a program that matches it: somebody
+// else wrote it, and every character of a cell may cost as many.
+const maxPattern = 1_000
+
 func compileMatcher(pattern string) (*matcher, error) {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	if steps(tree) > maxPattern {
+		return nil, errors.New("it is too long, or repeats too much")
+	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 	if err != nil {
 		return nil, err
 	}
-	m := &matcher{re: re}
-	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
-		m.words = words(tree)
-		if m.words == nil {
-			m.runs = runs(tree)
-		}
+	m := &matcher{re: re, words: words(tree)}
+	if m.words == nil {
+		m.runs = runs(tree)
 	}
 	return m, nil
+}
+
+// steps estimates the length of the program for a pattern.
+func steps(t *syntax.Regexp) int {
+	n := 1
+	switch t.Op {
+	case syntax.OpLiteral:
+		n = len(t.Rune)
+	case syntax.OpCharClass:
+		n = 1 + len(t.Rune)/8
+	}
+	for _, s := range t.Sub {
+		n = min(n+steps(s), maxPattern+1)
+	}
+	if t.Op == syntax.OpRepeat {
+		n *= max(t.Min, t.Max, 1)
+	}
+	return min(n, maxPattern+1)
 }
 
 // match reports whether the whole cell matches.
@@ -55,7 +85,7 @@ func (m *matcher) match(cell []byte) bool {
 	for k := range m.runs {
 		r := &m.runs[k]
 		start := i
-		for i < len(cell) && r.in[cell[i]] && (r.max < 0 || i-start < r.max) {
+		for i < len(cell) && r.holds(cell[i]) && (r.max < 0 || i-start < r.max) {
 			i++
 		}
 		if i-start < r.min {
@@ -151,7 +181,7 @@ func runs(t *syntax.Regexp) (all []run) {
 					return nil
 				}
 				one := run{min: low, max: high}
-				one.in[c] = true
+				one.add(c)
 				all = append(all, one)
 			}
 		case p.Op == syntax.OpCharClass:
@@ -161,7 +191,7 @@ func runs(t *syntax.Regexp) (all []run) {
 					return nil
 				}
 				for c := p.Rune[i]; c <= p.Rune[i+1]; c++ {
-					one.in[c] = true
+					one.add(c)
 				}
 			}
 			all = append(all, one)
@@ -176,7 +206,7 @@ func runs(t *syntax.Regexp) (all []run) {
 		// What follows must not begin with what this run takes, up to the next
 		// run that is there in any case.
 		for j := i + 1; j < len(all); j++ {
-			if slices.ContainsFunc(ascii, func(c int) bool { return all[i].in[c] && all[j].in[c] }) {
+			if all[i].in[0]&all[j].in[0] != 0 || all[i].in[1]&all[j].in[1] != 0 {
 				return nil
 			}
 			if all[j].min > 0 {
@@ -186,10 +216,3 @@ func runs(t *syntax.Regexp) (all []run) {
 	}
 	return all
 }
-
-var ascii = func() (all []int) {
-	for c := range 0x80 {
-		all = append(all, c)
-	}
-	return all
-}()
