@@ -17,6 +17,7 @@ import (
 type benchCmd struct {
 	Throughput benchThroughput `cmd:"" help:"Messages a second: one by one, and in batches."`
 	Latency    benchLatency    `cmd:"" help:"Time from the API request to the receiving participant, one message at a time."`
+	Fanout     benchFanout     `cmd:"" help:"One long message to many gateways: its body stored once, or in every mailbox."`
 	Fleet      benchFleet      `cmd:"" help:"The simulated fleet of the sample market."`
 }
 

@@ -154,12 +154,16 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	if err != nil {
 		return err
 	}
+	bodies := outbox.Bodies(broker)
+	if b.Inline {
+		bodies = nil
+	}
 	g.link = link.New(link.Deps{Self: g.self, Consumers: broker, Name: cfg.Name, Clock: b.Clock, Log: b.Log})
 	out, err := outbox.New(ctx, outbox.Deps{
 		Config:  outbox.Config{MaxWaiting: cfg.OutboxMax},
 		Network: outbox.Network{RetentionMS: network.RetentionMS, Wire: int(network.Wire), Cap: network.Cap},
 		Store:   g.store.Outbox(), Ring: ring, Trust: book, Self: g.self, Bus: g.link, Directory: broker, Channels: rules,
-		Events: ringed, Clock: b.Clock, Log: b.Log, Bodies: broker, Objects: box, Activity: meter,
+		Events: ringed, Clock: b.Clock, Log: b.Log, Bodies: bodies, Objects: box, Activity: meter,
 	})
 	if err != nil {
 		return err

@@ -41,6 +41,9 @@ type System interface {
 type Base struct {
 	Log   *slog.Logger
 	Clock clockwork.Clock
+	// Inline has a gateway send every recipient the whole message, also where
+	// one body in the blob store would do for many: for measurements.
+	Inline bool
 }
 
 func (b Base) withDefaults(name string) Base {
