@@ -13,7 +13,7 @@ const (
 )
 
 // queued bounds what waits for one reader.
-const queued = 512
+const queued = 4096
 
 // Item is one thing that happened.
 type Item struct {
