@@ -163,7 +163,7 @@ func (x *Intake) Run(ctx context.Context) error {
 		case r := <-x.fetched:
 			in.bodies = x.moreBodies(r)
 		case <-x.news.ready:
-			in.news = x.news.take()
+			in.news = x.moreNews()
 		case a := <-x.standings:
 			if s := x.byID[a.id]; s != nil {
 				x.stands(s, a.err)
@@ -177,6 +177,7 @@ func (x *Intake) Run(ctx context.Context) error {
 			in.changed = append(in.changed, trust.Change{})
 		case <-timer.Chan():
 		}
+		x.moreChanges(&in)
 		if err := x.turn(ctx, &in); err != nil {
 			return err
 		}
@@ -192,29 +193,6 @@ func stopTimer(t clockwork.Timer) {
 		default:
 		}
 	}
-}
-
-// input is what one round takes up.
-type input struct {
-	batch   []Delivery
-	judged  []verdict
-	bodies  []fetch.Result
-	news    []news
-	changed []trust.Change
-}
-
-// moreBodies takes up what else was fetched by now.
-func (x *Intake) moreBodies(first fetch.Result) []fetch.Result {
-	list := []fetch.Result{first}
-	for len(list) < maxBodies {
-		select {
-		case r := <-x.fetched:
-			list = append(list, r)
-		default:
-			return list
-		}
-	}
-	return list
 }
 
 // turn is one round. A round that cannot be committed is tried again from the
@@ -241,64 +219,6 @@ func (x *Intake) turn(ctx context.Context, in *input) error {
 			x.log.Error("intake cannot read its store", "error", err)
 		}
 		in.judged, in.bodies, in.news = nil, nil, nil // judged, fetched and told again
-	}
-}
-
-// fetch reads the mailbox. It is one batch ahead of the loop and no more: a
-// store that does not take writes stops the fetching.
-func (x *Intake) fetch(ctx context.Context, out chan<- []Delivery) {
-	for ctx.Err() == nil {
-		if err := x.d.Self.Err(); err != nil {
-			select {
-			case <-ctx.Done():
-			case <-x.d.Clock.After(time.Second):
-			}
-			continue
-		}
-		batch, err := x.d.Mailbox.Next(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				x.log.Warn("reading the mailbox failed", "error", err)
-				select {
-				case <-ctx.Done():
-				case <-x.d.Clock.After(time.Second):
-				}
-			}
-			continue
-		}
-		if len(batch) == 0 {
-			x.d.Self.Drained(x.now())
-			continue
-		}
-		for len(batch) > 0 {
-			n := min(len(batch), maxRoundMsg)
-			select {
-			case <-ctx.Done():
-				return
-			case out <- batch[:n]:
-			}
-			batch = batch[n:]
-		}
-	}
-}
-
-// receiptIn is a receipt on its way to the outbox.
-type receiptIn struct {
-	sender string
-	wire   []byte
-}
-
-// passReceipts hands receipts to the outbox, whose checks may need look-ups.
-func (x *Intake) passReceipts(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case in := <-x.receipts:
-			if err := x.d.Receipts.Receipt(ctx, in.sender, in.wire); err != nil && ctx.Err() == nil {
-				x.log.Debug("a receipt was not taken", "sender", in.sender, "error", err)
-			}
-		}
 	}
 }
 

@@ -89,8 +89,8 @@ func (x *Intake) describes(body []byte) error {
 // share and the bounds of all have room. It returns when to try again.
 func (x *Intake) pursueObject(s *session, a *Await, o *AwaitObject, now int64) int64 {
 	switch {
-	case o.Done || x.d.Objects == nil:
-		return 0
+	case x.d.Objects == nil || o.Done && (o.File != "" || isBad(a.Bad, o.Frame)):
+		return 0 // one that is here, and which file it is was not heard, is taken again
 	case now < o.next:
 		return o.next
 	case x.taking >= maxTakes:
@@ -191,9 +191,6 @@ func (x *Intake) storedObject(ctx context.Context, row int64, frame int) (*envel
 // heardOf takes what Objects said.
 func (x *Intake) heardOf(list []news) {
 	for _, n := range list {
-		if n.taken {
-			x.taking--
-		}
 		s := x.byID[n.row/inbox.MaxSeq]
 		if s == nil {
 			continue

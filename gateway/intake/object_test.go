@@ -259,3 +259,23 @@ func TestObjectFlood(t *testing.T) {
 	w.objects.end(one, nil)
 	w.until("the next is taken", func() bool { return w.objects.count() == 32+4+2 })
 }
+
+// TestStrangeNews: what Objects says about nothing that is awaited, in any
+// form, changes nothing.
+func TestStrangeNews(t *testing.T) {
+	w := newWorld(t)
+	f := w.sender().open()
+	o := file("a", "text/csv", 5)
+	b := carries(o)
+	f.s.send(f.grant, f.seal(b).Bytes())
+	w.until("its description is taken", func() bool { return w.objects.count() == 1 })
+	for _, key := range []string{"", "/", "1", "x/1", "1/x", "-1/-1", "9223372036854775807/0", "1048576/99", "99999999999999999999/0", "1048577/0"} {
+		w.objects.tell(key, nil)
+		w.objects.tell(key, envelope.BadPart.Errorf("x"))
+	}
+	w.pass(time.Second)
+	w.objects.end(o.OID, nil)
+	w.objects.end(o.OID, nil) // twice
+	w.receiveIDs(ids(b)...)
+	w.upto(f, 0)
+}
