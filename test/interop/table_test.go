@@ -37,6 +37,9 @@ func TestTable(t *testing.T) {
 	ctx := testkit.Context(t)
 	s, gateways := startMarket(t, t.TempDir())
 	from, to := gateways[market.NetworkOperator], gateways[market.MarketOperator]
+	if topic, err := from.ShowTopic(ctx, market.TopicName("network"), ""); err != nil || topic.Kind != "csv" {
+		t.Errorf("the topic is shown as %+v, %v", topic, err)
+	}
 	var good bytes.Buffer
 	if err := market.WriteNetworkModel(&good, 20_000, 1); err != nil {
 		t.Fatal(err)
