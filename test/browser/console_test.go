@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/digital-spine/spine/internal/system"
 	"github.com/digital-spine/spine/internal/testkit"
 	"github.com/digital-spine/spine/participant/market"
+	"github.com/digital-spine/spine/participant/villain"
 )
 
 // spine is a market to look at.
@@ -97,6 +100,7 @@ func TestConsole(t *testing.T) {
 	problemsByField(b, base)
 	keyboard(b, base)
 	file := sendFile(b, s)
+	villainAppears(b, s)
 	b.onlyAsked(base)
 
 	everyPage(b, base, map[string]string{
@@ -221,15 +225,25 @@ func keyboard(b *tab, base string) {
 	b.until("the channel", `location.pathname === "/channels/hello"`)
 }
 
-// sendFile drops a file, follows it and has it checked.
+// sendFile sends a file whose upload breaks off on the way, and has it checked.
 func sendFile(b *tab, s *spine) string {
 	base := s.urls[market.MarketOperator]
 	path := filepath.Join(b.TempDir(), "readings.csv")
-	if err := os.WriteFile(path, []byte(strings.Repeat("meter,kWh\n4711,12.5\n", 5000)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Repeat("meter,kWh\n4711,12.5\n", 20_000)), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	b.do("choose a file", chromedp.Navigate(base+"/files"), chromedp.WaitReady("[data-upload-input]"), chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
+	b.uploads(base, network.Conditions{UploadThroughput: 60_000, DownloadThroughput: -1})
+	b.do("choose a file", chromedp.Navigate(base+"/files"), chromedp.WaitReady("[data-upload-input]"))
+	b.js(`document.querySelector("ds-upload").dataset.maxChunk = "20000"`)
+	b.do("choose a file", chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
+	b.until("progress", `document.querySelector(".upload progress")?.value > 20000`)
+	b.uploads(base, network.Conditions{Offline: true, UploadThroughput: -1, DownloadThroughput: -1})
+	b.until("the break to be told", `document.querySelector(".upload")?.innerText.includes("trying again")`)
+	b.uploads(base)
 	b.until("the file in the list", `[...document.querySelectorAll("#files tbody tr")].some(r => r.innerText.includes("readings.csv") && r.innerText.includes("stored"))`)
+	b.mu.Lock()
+	b.troubles = slices.DeleteFunc(b.troubles, func(m string) bool { return strings.Contains(m, "ERR_INTERNET_DISCONNECTED") })
+	b.mu.Unlock()
 	b.click("the file", `#files tbody a.cover`)
 	b.do("see the file", chromedp.WaitVisible("#file"))
 	b.click("Read and check again", `a[hx-target="#verification"]`)
@@ -243,6 +257,37 @@ func sendFile(b *tab, s *spine) string {
 		b.Errorf("the page does not show the hash %s", got.SHA256)
 	}
 	return id
+}
+
+// villainAppears sees on the page of events, while it happens, that somebody
+// without a role tries to be heard.
+func villainAppears(b *tab, s *spine) {
+	ctx := testkit.Context(b.T)
+	b.do("events", chromedp.Navigate(s.urls[market.MarketOperator]+"/events"), chromedp.WaitVisible("#events"))
+	b.until("the live stream", `document.querySelector('[data-live-state]').dataset.state === "open"`)
+	v, err := villain.NewImpostor(ctx, s.Network)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer v.Close()
+	session, err := v.Open(ctx, market.TopicName("hello"), s.dids[market.MarketOperator])
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := session.Send(ctx, []byte(`{"n":666}`)); err != nil {
+		b.Fatal(err)
+	}
+	b.until("the refusal", `document.querySelector("#events .events li code")`)
+	line := b.js(`document.querySelector("#events .events li").innerText`)
+	code := b.js(`document.querySelector("#events .events li code").innerText`)
+	title := b.js(`document.querySelector("#events .events li strong").innerText`)
+	if title == code || !strings.Contains(title, " ") || !strings.Contains(line, "Do:") {
+		b.Errorf("a refusal is not told in plain words: %q", line)
+	}
+	if strings.Contains(b.js("document.body.innerText"), "666") {
+		b.Error("content is in the events")
+	}
+	b.until("the count beside Events", `document.querySelector('.nav a[href="/events"] .count')`)
 }
 
 // everyPage looks at each page in both themes and at two widths.

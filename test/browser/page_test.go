@@ -165,6 +165,21 @@ func (b *tab) look(width int64, theme string) {
 	}))
 }
 
+// uploads sets the network that uploads go over; without conditions it is the
+// machine's own.
+func (b *tab) uploads(base string, conditions ...network.Conditions) {
+	b.Helper()
+	p := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{}}
+	for i := range conditions {
+		conditions[i].URLPattern = base + "/api/v1/uploads*"
+		p.MatchedNetworkConditions = append(p.MatchedNetworkConditions, &conditions[i])
+	}
+	b.do("set the network", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.EmulateNetworkConditionsByRule, p)
+		return err
+	}))
+}
+
 // picture writes a screenshot, if they are asked for.
 func (b *tab) picture(name string) {
 	dir := os.Getenv("SPINE_SCREENSHOTS")
@@ -240,6 +255,9 @@ func (b *tab) onlyAsked(base string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range b.requests {
+		if strings.HasPrefix(r, "blob:"+base) {
+			continue
+		}
 		if u, err := url.Parse(r); err != nil || u.Host != home.Host {
 			b.Errorf("a page asked for %s", r)
 		}
