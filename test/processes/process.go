@@ -166,6 +166,22 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 }
 
+// Wait waits until the process has ended, or ctx.
+func (p *Process) Wait(ctx context.Context) {
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+	}
+}
+
+// Ended returns nil when the process ended by itself with status 0.
+func (p *Process) Ended() error {
+	if p.Running() {
+		return errors.New("still running")
+	}
+	return p.err
+}
+
 // Failed returns an error when the process ended by itself.
 func (p *Process) Failed() error {
 	select {
