@@ -49,7 +49,7 @@ func TestLogIsNewestFirst(t *testing.T) {
 	w.files = newFiles()
 	w.start()
 	var all, others, toB []string
-	for n := range 40 {
+	for n := range 24 {
 		d := draft(n)
 		switch n % 4 {
 		case 1:
@@ -73,7 +73,7 @@ func TestLogIsNewestFirst(t *testing.T) {
 		switch n % 8 {
 		case 3:
 			w.clock.Advance(20 * time.Minute) // several sessions a lane
-		case 5:
+		case 5, 6:
 			w.clock.Advance(time.Millisecond)
 		}
 	}
@@ -85,7 +85,7 @@ func TestLogIsNewestFirst(t *testing.T) {
 	for _, x := range [][]string{all, others, toB} {
 		slices.Reverse(x)
 	}
-	for _, max := range []int{1, 3, 7, 200} {
+	for _, max := range []int{1, 7, 200} {
 		if got := pages(t, w, gateway.EntryFilter{Max: max}); !slices.Equal(sorted(ids(got)), sorted(all)) || !newestFirst(got) || got[0].ID != late.ID {
 			t.Fatalf("pages of %d: %d entries, want %d in their order", max, len(got), len(all))
 		}
@@ -108,7 +108,7 @@ func TestLogIsNewestFirst(t *testing.T) {
 	if e := list[0]; e.State != gateway.StateWaiting || e.Code != gateway.CodeUploading || e.File == nil || e.File.Name != "a.csv" || e.Size != 7 || e.Direction != gateway.Out {
 		t.Fatalf("entry %+v", e)
 	}
-	if e := list[1]; e.State != gateway.StateAccepted || e.Type != gateway.TypeJSON || e.Size != int64(len(`{"n":39}`)) || e.Count != 2 || len(e.To) != 2 || e.Topic != topicName {
+	if e := list[1]; e.State != gateway.StateAccepted || e.Type != gateway.TypeJSON || e.Size != int64(len(`{"n":23}`)) || e.Count != 2 || len(e.To) != 2 || e.Topic != topicName {
 		t.Fatalf("entry %+v", e)
 	}
 }

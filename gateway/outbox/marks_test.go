@@ -70,15 +70,22 @@ func TestMarksOfADay(t *testing.T) {
 	if m.Seq != 1 || m.Prev != s.head || m.State != envelope.MarkAlive || m.Time < began.UnixMilli()+minute {
 		t.Fatalf("mark %+v", m)
 	}
-	for i := 1; i < 96; i++ {
-		if i == 40 {
-			w.stop() // after a start, marks go on
+	extra := 0
+	for i := 1; i < 9; i++ {
+		if i == 5 { // after a start, marks go on, with one at once
+			w.stop()
 			w.start()
+			extra = 1
+			awaitMarks(t, w, b, i-1+extra)
+			awaitMarks(t, w, c, i+extra)
 		}
 		w.clock.Advance(time.Duration(began.UnixMilli()+int64(i)*15*minute-w.now()) * time.Millisecond)
-		awaitMarks(t, w, b, i)
-		awaitMarks(t, w, c, i+1)
+		awaitMarks(t, w, b, i+extra)
+		awaitMarks(t, w, c, i+1+extra)
 	}
+	w.clock.Advance(21*time.Hour + 45*time.Minute) // to a quarter of an hour before the end
+	awaitMarks(t, w, b, 9+extra)
+	awaitMarks(t, w, c, 10+extra)
 	w.clock.Advance(15 * time.Minute)
 	for _, r := range []*reader{b, c} {
 		w.net.await(t, "the end", func() bool {

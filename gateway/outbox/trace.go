@@ -84,22 +84,7 @@ func (o *Outbox) Trace(ctx context.Context, id string) (*gateway.Trace, error) {
 // is known beside it.
 func (o *Outbox) traceFrame(ctx context.Context, m *Message, t *gateway.Trace) (*envelope.Frame, error) {
 	if !m.Sealed {
-		list, err := o.store.Unsealed(ctx, LogFilter{}, m.At, next(m.ID), 1)
-		if err == nil && len(list) > 0 && list[0].ID == m.ID {
-			t.Topic, t.Type, t.Size = list[0].Topic, list[0].Type, list[0].Size
-		}
-		sealed, err := o.store.Frame(ctx, m.ID)
-		if errors.Is(err, ErrNoRow) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		raw, err := o.local.open(m.ID[:], sealed)
-		if err != nil {
-			return nil, err
-		}
-		return envelope.ParseFrame(raw)
+		return o.waitingFrame(ctx, m, t)
 	}
 	s, err := o.store.Session(ctx, m.SID)
 	if err != nil {
@@ -143,6 +128,30 @@ func (o *Outbox) traceFrame(ctx context.Context, m *Message, t *gateway.Trace) (
 		return nil, err
 	}
 	return &opened.Frames[m.Idx], nil
+}
+
+// waitingFrame is traceFrame for a message that waits.
+func (o *Outbox) waitingFrame(ctx context.Context, m *Message, t *gateway.Trace) (frame *envelope.Frame, err error) {
+	at := m.At
+	sealed, err := o.store.Frame(ctx, m.ID)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return nil, err
+	}
+	if err == nil {
+		raw, err := o.local.open(m.ID[:], sealed)
+		if err != nil {
+			return nil, err
+		}
+		if frame, err = envelope.ParseFrame(raw); err != nil {
+			return nil, err
+		}
+		at = frame.At // earlier than m.At when it was sealed before
+	}
+	list, err := o.store.Unsealed(ctx, LogFilter{}, at, next(m.ID), 1)
+	if err == nil && len(list) > 0 && list[0].ID == m.ID {
+		t.Topic, t.Type, t.Size = list[0].Topic, list[0].Type, list[0].Size
+	}
+	return frame, err
 }
 
 // next is the id after one.
