@@ -1,9 +1,12 @@
 package console
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -348,6 +351,27 @@ func TestVendoredFilesAreAsListed(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAPageIsLight(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	for name, file := range loadAssets().files {
+		w := io.Writer(z)
+		if strings.HasSuffix(name, ".woff2") { // compressed already
+			w = &b
+		}
+		if _, err := w.Write(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > 120_000 {
+		t.Errorf("all that any page loads is %d bytes compressed, more than 120 kB", b.Len())
+	}
+	t.Logf("all that any page loads: %d bytes compressed", b.Len())
 }
 
 func TestStaticFilesCanBeKept(t *testing.T) {

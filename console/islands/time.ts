@@ -58,6 +58,11 @@ function show(t: HTMLElement, z: Zone) {
 
 export function showTimes(within: ParentNode = document) {
   const z = zone();
+  for (const e of document.querySelectorAll<HTMLElement>("[data-zone]")) {
+    const text = z === "utc" ? "UTC" : "local time";
+    if (e.textContent !== text) e.textContent = text;
+    e.title = `times are shown in ${z === "utc" ? "UTC" : "local time"}; change it under View`;
+  }
   for (const t of within.querySelectorAll<HTMLElement>("time[data-ms]")) show(t, z);
 }
 

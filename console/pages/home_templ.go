@@ -157,12 +157,12 @@ func HomeNow(h *Home) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\" data-names=\"received,sent,refused\" data-colors=\"in,out,refused\" data-unit=\"/min\" data-rows=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\" data-names=\"refused,received,sent\" data-colors=\"refused,in,out\" data-unit=\"/min\" data-rows=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var6 string
-			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(plot(h.Overview, rates(h.Overview, h.Overview.Series.In), rates(h.Overview, h.Overview.Series.Out), rates(h.Overview, h.Overview.Series.Refused)))
+			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(plot(h.Overview, rates(h.Overview, h.Overview.Series.Refused), rates(h.Overview, h.Overview.Series.In), rates(h.Overview, h.Overview.Series.Out)))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages/home.templ`, Line: 61, Col: 164}
 			}
