@@ -21,7 +21,7 @@ type edge struct {
 }
 
 // flow counts a message for its partners. The caller holds the lock.
-func (m *Meter) flow(e gateway.Entry, now time.Time, refused bool) {
+func (m *Meter) flow(e *gateway.Entry, now time.Time, refused bool) {
 	if e.Direction == gateway.In {
 		m.edge(edgeKey{e.From, e.Channel, gateway.In}, e.Topic, now, refused)
 		return

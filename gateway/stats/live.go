@@ -23,7 +23,7 @@ type Item struct {
 
 // hub tells readers of what happens.
 type hub struct {
-	count atomic.Int32 // of readers, so that nobody to tell costs nothing
+	count atomic.Int32 // of readers, so that it costs nothing when there are none
 	mu    sync.RWMutex
 	list  map[*Reader]struct{}
 }
@@ -69,10 +69,10 @@ func (r *Reader) Close() {
 // Dropped returns how many items found no room.
 func (r *Reader) Dropped() int64 { return r.dropped.Load() }
 
+// watched reports whether there is anybody to tell.
+func (h *hub) watched() bool { return h.count.Load() > 0 }
+
 func (h *hub) publish(i Item) {
-	if h.count.Load() == 0 {
-		return
-	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for r := range h.list {

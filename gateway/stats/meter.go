@@ -77,11 +77,13 @@ func New(did string, clock clockwork.Clock) *Meter {
 // Message implements gateway.Activity. A message is counted once, and once for
 // each state that ends it.
 func (m *Meter) Message(e gateway.Entry) {
-	m.count(e)
-	m.live.publish(Item{Topic: TopicMessage, Value: e})
+	m.count(&e)
+	if m.live.watched() { // else nothing is put together
+		m.live.publish(Item{Topic: TopicMessage, Value: e})
+	}
 }
 
-func (m *Meter) count(e gateway.Entry) {
+func (m *Meter) count(e *gateway.Entry) {
 	now := m.clock.Now()
 	id, err := gateway.ParseID(e.ID)
 	m.mu.Lock()
@@ -182,5 +184,7 @@ func (m *Meter) Transfer(t gateway.Transfer) {
 	}
 	m.transfers = append(m.transfers, t)
 	m.mu.Unlock()
-	m.live.publish(Item{Topic: TopicTransfer, Value: t})
+	if m.live.watched() {
+		m.live.publish(Item{Topic: TopicTransfer, Value: t})
+	}
 }
