@@ -189,6 +189,24 @@ func filesLists(t *testing.T, open func() files.Store) {
 	notes, err := open().Messages(ctx, "a")
 	ok(t, err)
 	same(t, notes, []string{"m1", "m2"})
+	// What was sent is out; what was received stays so.
+	st = open()
+	ok(t, st.Sent(ctx, "e", "m3", "there"))
+	ok(t, st.Sent(ctx, "b", "m3", "there"))
+	sent, err := st.Row(ctx, "e")
+	ok(t, err)
+	kept, err := st.Row(ctx, "b")
+	ok(t, err)
+	if sent.Direction != files.Out || sent.Channel != "there" || sent.Send || kept.Direction != files.In || kept.Channel != "ch" {
+		t.Fatalf("%+v, %+v", sent, kept)
+	}
+	with := fileRow("with")
+	with.OID[0], with.Inline = 99, true
+	_, err = st.Add(ctx, &with, nil, "m4", "m5")
+	ok(t, err)
+	notes, err = open().Messages(ctx, "with")
+	ok(t, err)
+	same(t, notes, []string{"m4", "m5"})
 	rows, err := open().List(ctx, files.Filter{Max: 10})
 	ok(t, err)
 	same(t, rows[3].Messages, []string{"m1", "m2"})

@@ -106,12 +106,16 @@ func (b *Box) append(ctx context.Context, id string, offset int64, r io.Reader) 
 		return nil, err
 	}
 	err = in.run(r)
+	whole := err == nil && in.total == row.Size && !in.hopeless
+	if !whole && in.last != nil {
+		b.deleteBlob(in.ctx, &in.last[0]) // no row knows of it
+	}
 	switch {
 	case in.hopeless || codeOf(err) == CodeStorageFull:
 		return nil, errors.Join(err, b.drop(in.ctx, id))
-	case err == nil && in.total == row.Size:
+	case whole:
 		m.SHA256 = envelope.Digest(in.sum.Sum(nil))
-		return b.complete(in.ctx, row, m, in.passed)
+		return b.complete(in.ctx, row, m, in.passed, in.last...)
 	}
 	u, uerr := b.Upload(in.ctx, id)
 	if err == nil {

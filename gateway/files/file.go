@@ -89,10 +89,10 @@ type Store interface {
 	// set; SetKey sets it once.
 	Key(ctx context.Context) ([]byte, error)
 	SetKey(ctx context.Context, wrapped []byte) error
-	// Add stores a new file with its parts; nil when done. Another file of the
-	// same sender and object id, if it is a received one, is left as it is and
-	// returned.
-	Add(ctx context.Context, r *Row, parts []envelope.Digest) (existing *Row, err error)
+	// Add stores a new file with its parts and the messages that carry it; nil
+	// when done. Another file of the same sender and object id, if it is a received
+	// one, is left as it is and returned.
+	Add(ctx context.Context, r *Row, parts []envelope.Digest, messages ...string) (existing *Row, err error)
 	// Row returns a file, nil when there is none.
 	Row(ctx context.Context, id string) (*Row, error)
 	// Received returns the file of a sender's object, nil when there is none.
@@ -108,6 +108,9 @@ type Store interface {
 	List(ctx context.Context, f Filter) ([]Listed, error)
 	// Note stores that a message carries a file, once.
 	Note(ctx context.Context, id, message string) error
+	// Sent stores that a message went out with a file, once: what was Stored is Out
+	// then, on that message's channel, and no longer to be sent.
+	Sent(ctx context.Context, id, message, channel string) error
 	// Messages returns the first 100 messages that carry a file.
 	Messages(ctx context.Context, id string) ([]string, error)
 	// Remove forgets a file, and returns the blobs that no other file claims; a

@@ -36,7 +36,8 @@ type intaking struct {
 	hashed chan struct{}
 	parts  chan fullPart
 	noted  chan struct{}
-	fault  error // of noting parts; read after noted
+	last   []envelope.Digest // the last part, on disk and not noted
+	fault  error             // of noting parts; read after noted
 	broken chan struct{}
 
 	check    *streamCheck
@@ -248,11 +249,13 @@ func (in *intaking) note() {
 		case in.fault != nil:
 			in.b.deleteBlob(in.ctx, p.hash) // nobody will note it
 		default:
-			if err = in.advance(p.upto, <-p.state, nil, p.draft.Size(), *p.hash); err == nil {
+			if in.row.Send {
+				in.b.pushEarly(in.row, *p.hash, p.draft.Size())
+			}
+			if p.upto == in.row.Size {
+				in.last = []envelope.Digest{*p.hash} // noted when the file is complete
+			} else if err = in.advance(p.upto, <-p.state, nil, p.draft.Size(), *p.hash); err == nil {
 				in.b.tell(*fileOf(in.row, in.m), "upload", p.upto, nil)
-				if in.row.Send {
-					in.b.pushEarly(in.row, *p.hash, p.draft.Size())
-				}
 			}
 		}
 		if err != nil && in.fault == nil {

@@ -79,7 +79,7 @@ func (b *Box) entry(l *Listed, m *meta) Entry {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p := b.pushing[l.ID]; p != nil {
+	if p := b.pushing[l.ID]; p != nil && l.State == StatePushing {
 		e.Bytes = min(p.through.Load(), l.Size)
 	}
 	if p := b.pulls[l.ID]; p != nil {
@@ -111,19 +111,7 @@ func (b *Box) List(ctx context.Context, f Filter) ([]Entry, error) {
 
 // Sent notes that a message carries a file.
 func (b *Box) Sent(ctx context.Context, file, message, channel string) error {
-	if err := b.store.Note(ctx, file, message); err != nil {
-		return err
-	}
-	_, err := b.store.Change(ctx, file, func(r *Row) error {
-		if r.Direction == Stored {
-			r.Direction = Out
-		}
-		if r.Direction == Out {
-			r.Channel = channel
-		}
-		return nil
-	})
-	return err
+	return b.store.Sent(ctx, file, message, channel)
 }
 
 // sendNow sends a file that was to be sent on completion. When it is refused
@@ -141,11 +129,7 @@ func (b *Box) sendNow(ctx context.Context, r *Row, m *meta) (*gateway.Accepted, 
 		}
 		return nil, err
 	}
-	if err := b.Sent(ctx, r.ID, accepted[0].ID, r.Channel); err != nil {
-		return nil, err
-	}
-	_, err := b.store.Change(ctx, r.ID, func(r *Row) error { r.Send = false; return nil })
-	return &accepted[0], err
+	return &accepted[0], b.Sent(ctx, r.ID, accepted[0].ID, r.Channel)
 }
 
 // sendLater sends what a crash, or a gateway that was not ready, kept from

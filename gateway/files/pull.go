@@ -53,14 +53,9 @@ func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o 
 		b.crew.run(func(context.Context) { b.tellDone(w.key, TooLarge(b.max)) })
 		return &gateway.File{Name: o.Name, Type: o.Type, Size: o.Size, SHA256: o.SHA256.String()}, nil
 	}
-	r, m, err := b.received(ctx, from, channel, o)
+	r, m, err := b.received(ctx, from, channel, messageID, o)
 	if err != nil {
 		return nil, err
-	}
-	if messageID != "" {
-		if err := b.store.Note(ctx, r.ID, messageID); err != nil {
-			return nil, err
-		}
 	}
 	if r.State == StateReady {
 		b.crew.run(func(ctx context.Context) { b.tellDone(w.key, b.Check(ctx, r.ID, w.digest, w.v)) })
@@ -85,7 +80,7 @@ func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o 
 }
 
 // received finds the file of an object, or makes it.
-func (b *Box) received(ctx context.Context, from, channel string, o *envelope.Object) (*Row, *meta, error) {
+func (b *Box) received(ctx context.Context, from, channel, messageID string, o *envelope.Object) (*Row, *meta, error) {
 	r, err := b.store.Received(ctx, from, o.OID)
 	if err != nil {
 		return nil, nil, err
@@ -101,19 +96,30 @@ func (b *Box) received(ctx context.Context, from, channel string, o *envelope.Ob
 		if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {
 			return nil, nil, err
 		}
-		b.claims.RLock()
-		had, err := b.store.Add(ctx, r, o.Parts)
-		b.claims.RUnlock()
-		if err != nil {
-			return nil, nil, err
-		}
-		if had == nil {
-			return r, m, nil
+		had, err := b.addReceived(ctx, r, o, messageID)
+		if err != nil || had == nil {
+			return r, m, err
 		}
 		r = had
 	}
+	if err := b.store.Note(ctx, r.ID, messageID); err != nil {
+		return nil, nil, err
+	}
 	m, err := b.vault.meta(r)
 	return r, m, err
+}
+
+// addReceived stores the row of a new object. It counts in the quota at once
+// where that has room for it; else pulling waits for room.
+func (b *Box) addReceived(ctx context.Context, r *Row, o *envelope.Object, messageID string) (*Row, error) {
+	b.room.Lock()
+	defer b.room.Unlock()
+	if n := o.SealedSize(); b.fits(ctx, n) == nil {
+		r.Charged = n
+	}
+	b.claims.RLock()
+	defer b.claims.RUnlock()
+	return b.store.Add(ctx, r, o.Parts, messageID)
 }
 
 func (b *Box) tellDone(key string, err error) {

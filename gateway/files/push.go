@@ -26,8 +26,9 @@ type push struct {
 	waiting bool  // somebody asked since it began; guarded by Box.mu
 	doubted bool  // a recipient found other bytes than the broker says it has; guarded by Box.mu
 	through atomic.Int64
-	early   chan struct{} // closed when no early part is under way; nil: none was
-	left    int           // early parts under way; guarded by Box.mu
+	early   chan struct{}       // closed when no early part is under way; nil: none was
+	left    int                 // early parts under way; guarded by Box.mu
+	there   map[blob.Hash]int64 // early parts that the broker has, and until when; guarded by Box.mu
 }
 
 // Frame returns the description of a file, the body of a frame of kind object,
@@ -209,7 +210,11 @@ func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64, d
 		hashes[i], size[h] = h, o.SealedPart(i)
 	}
 	missing := hashes
-	if !doubted {
+	switch early := b.allThere(p, hashes, until); {
+	case doubted:
+	case early:
+		missing = nil
+	default:
 		if missing, err = b.remote.HaveBlobs(ctx, hashes, until); err != nil {
 			return err
 		}
@@ -246,6 +251,21 @@ func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64, d
 		b.tell(f, "done", r.Size, nil)
 	}
 	return err
+}
+
+// allThere reports whether the broker took every part while the file was being
+// uploaded, for long enough. It holds once: whoever asks again, asks the broker.
+func (b *Box) allThere(p *push, hashes [][32]byte, until int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	there := p.there
+	p.there = nil
+	for _, h := range hashes {
+		if t, ok := there[h]; !ok || t < until {
+			return false
+		}
+	}
+	return true
 }
 
 // noteCode shows why a file does not go on.
@@ -288,26 +308,31 @@ func (b *Box) pushEarly(r *Row, h envelope.Digest, size int64) {
 	if p.left == 0 {
 		p.early = make(chan struct{})
 	}
+	if p.there == nil {
+		p.there = make(map[blob.Hash]int64)
+	}
 	p.left++
 	b.mu.Unlock()
 	until := b.now() + 2*b.retain
 	b.crew.run(func(ctx context.Context) {
 		select {
 		case b.window <- struct{}{}:
-			if err := b.put(ctx, h, size, until); err != nil {
+			err := b.put(ctx, h, size, until)
+			<-b.window
+			if err != nil {
 				b.log.Debug("a part was not pushed early", "code", codeOf(err))
+				break
 			}
 			p.through.Add(size)
-			<-b.window
+			b.mu.Lock()
+			p.there[h] = until
+			b.mu.Unlock()
 		case <-ctx.Done():
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if p.left--; p.left == 0 {
 			close(p.early)
-			if !p.waiting && b.pushing[r.ID] == p {
-				delete(b.pushing, r.ID)
-			}
 		}
 	})
 }

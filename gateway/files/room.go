@@ -82,6 +82,11 @@ func (b *Box) drop(ctx context.Context, id string) error {
 	for i := range orphans {
 		b.deleteBlob(ctx, &orphans[i])
 	}
+	b.mu.Lock()
+	if p := b.pushing[id]; p != nil && !p.waiting {
+		delete(b.pushing, id)
+	}
+	b.mu.Unlock()
 	return nil
 }
 

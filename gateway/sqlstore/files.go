@@ -66,7 +66,7 @@ func (s *fileStore) SetKey(ctx context.Context, wrapped []byte) error {
 }
 
 // Add implements files.Store.
-func (s *fileStore) Add(ctx context.Context, r *files.Row, parts []envelope.Digest) (existing *files.Row, err error) {
+func (s *fileStore) Add(ctx context.Context, r *files.Row, parts []envelope.Digest, messages ...string) (existing *files.Row, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		existing = nil
 		if r.Direction == files.In {
@@ -83,6 +83,11 @@ func (s *fileStore) Add(ctx context.Context, r *files.Row, parts []envelope.Dige
 			flag(r.Inline), flag(r.Send), some(r.Passed), some(r.Meta), some(r.Mark), r.Charged).Scan(&n)
 		if err != nil {
 			return fmt.Errorf("store file: %w", err)
+		}
+		for _, m := range messages {
+			if err := note(tx, r.ID, m); err != nil {
+				return err
+			}
 		}
 		return addParts(tx, n, 0, parts)
 	})
@@ -229,10 +234,23 @@ func (s *fileStore) List(ctx context.Context, f files.Filter) ([]files.Listed, e
 
 // Note implements files.Store.
 func (s *fileStore) Note(ctx context.Context, id, message string) error {
+	return s.db.Write(ctx, func(tx *sqlkit.Tx) error { return note(tx, id, message) })
+}
+
+func note(tx *sqlkit.Tx, id, message string) error {
+	_, err := tx.Exec(`INSERT INTO file_message (file, k, message)
+		SELECT f.n, COALESCE((SELECT MAX(m.k) + 1 FROM file_message m WHERE m.file = f.n), 0), $2 FROM file f WHERE f.id = $1
+		ON CONFLICT (file, message) DO NOTHING`, id, message)
+	return err
+}
+
+// Sent implements files.Store.
+func (s *fileStore) Sent(ctx context.Context, id, message, channel string) error {
 	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		_, err := tx.Exec(`INSERT INTO file_message (file, k, message)
-			SELECT f.n, COALESCE((SELECT MAX(m.k) + 1 FROM file_message m WHERE m.file = f.n), 0), $2 FROM file f WHERE f.id = $1
-			ON CONFLICT (file, message) DO NOTHING`, id, message)
+		if err := note(tx, id, message); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE file SET direction = 'out', channel = $1, send = 0 WHERE id = $2 AND direction <> 'in'`, channel, id)
 		return err
 	})
 }
