@@ -6,6 +6,7 @@
 //	gateway/trust      what it believes about others
 //	gateway/outbox     accept, seal, commit, publish, resend
 //	gateway/intake     check, store, hand over
+//	gateway/fetch      bodies that lie in the blob store
 //	gateway/issuer     credentials and status lists it signs for others
 //	gateway/httpapi    all of it over HTTP and WebSocket
 //

@@ -8,6 +8,9 @@
 // whose acknowledgement was answered never comes again. Pulls wait on
 // notifications, never by polling.
 //
+// It also is the log of received messages: what came, what became of it, and
+// every check of one with its evidence, read from what the intake kept.
+//
 // It checks nothing of the protocol: what has no place in the order of handing
 // over (a hole in front, a status that is stale) is not seen here at all.
 package inbox

@@ -11,6 +11,13 @@
 // run on all cores. Grants that need look-ups are judged by a bounded pool; the
 // loop never waits for one.
 //
+// What travels apart from its message (the body of a notice, the parts of
+// objects) is awaited: its entry has its place in the chain and is committed,
+// but not in custody; receipts stop before it, and a strict lane waits for it.
+// Bodies come through package fetch, objects through Objects. Marks show what
+// was withheld at the end of a lane; a lane that is watched and says nothing is
+// reported.
+//
 // It never answers NAK, never believes the broker, and hands nothing over
 // itself: that is package inbox. It does not send: receipts go out through
 // Replies, receipts that come in go to ReceiptSink.
