@@ -120,9 +120,10 @@ func times(t *testing.T, s Stores) {
 	ok(t, err)
 	for i, x := range []inbox.ConsumerRow{{Handed: 3}, {Handed: 6, Floor: 2}, {Handed: 6, Floor: 6}} {
 		x.ID = c.ID
-		ok(t, s.Inbox.CommitCursors(ctx, &inbox.Change{Consumers: []inbox.ConsumerRow{x}, At: int64(10 * (i + 1))}))
+		noted := inbox.TimeRow{Consumer: c.ID, At: int64(10 * (i + 1)), Handed: x.Handed, Floor: x.Floor}
+		ok(t, s.Inbox.CommitCursors(ctx, &inbox.Change{Consumers: []inbox.ConsumerRow{x}, Times: []inbox.TimeRow{noted}}))
 	}
-	ok(t, s.Inbox.CommitCursors(ctx, &inbox.Change{Acks: []inbox.AckRow{{Consumer: c.ID, Pos: 8, Bits: []byte{1}}}, At: 40}))
+	ok(t, s.Inbox.CommitCursors(ctx, &inbox.Change{Acks: []inbox.AckRow{{Consumer: c.ID, Pos: 8, Bits: []byte{1}}}}))
 	handed, acked, err := s.Inbox.Times(ctx, c.ID, 4)
 	ok(t, err)
 	same(t, []int64{handed, acked}, []int64{20, 30})

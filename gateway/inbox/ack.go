@@ -57,10 +57,11 @@ func (x *Inbox) acknowledge(ctx context.Context, c *consumer, refs []frameRef) e
 	if len(touched) == 0 {
 		return nil
 	}
-	change := &Change{At: x.clock.Now().UnixMilli()}
+	change := &Change{}
 	if c.cur.settle() {
 		change.Consumers = []ConsumerRow{c.cur.row}
 		change.Floors = change.Consumers
+		change.Times = c.note(x.clock.Now().UnixMilli())
 	}
 	for p := range touched {
 		if p.pos > c.cur.row.Floor {

@@ -99,6 +99,9 @@ type consumer struct {
 	handRow *Row
 	dead    bool          // dropped from memory: look it up again
 	freed   chan struct{} // closed when acknowledgements made room
+	noted   int64         // since when its positions are noted for the log, ms
+	notes   int           // how many since then
+	unnoted TimeRow       // its newest position since then
 }
 
 var _ gateway.Receiver = (*Inbox)(nil)

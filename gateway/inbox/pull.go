@@ -138,7 +138,7 @@ func (x *Inbox) collect(ctx context.Context, c *consumer, max int, auto bool) ([
 	}
 	if c.cur.row.Handed != handed || c.cur.row.HandedFrame != handedFrame {
 		c.cur.settle()
-		if err := x.store.CommitCursors(ctx, &Change{Consumers: []ConsumerRow{c.cur.row}, At: now.UnixMilli()}); err != nil {
+		if err := x.store.CommitCursors(ctx, &Change{Consumers: []ConsumerRow{c.cur.row}, Times: c.note(now.UnixMilli())}); err != nil {
 			x.drop(c)
 			return nil, fmt.Errorf("store what is handed over: %w", err)
 		}

@@ -58,12 +58,18 @@ type AckRow struct {
 	Bits     []byte
 }
 
+// TimeRow says how far a consumer was at a time: up to Handed it was handed
+// over, up to Floor all was acknowledged.
+type TimeRow struct {
+	Consumer, At, Handed, Floor int64
+}
+
 // Change is what one commit of the cursors writes.
 type Change struct {
 	Consumers []ConsumerRow
 	Acks      []AckRow
 	Floors    []ConsumerRow // AckRow at or below Floor go
-	At        int64         // ms; with it the positions are noted, for the log
+	Times     []TimeRow
 }
 
 // Store is what the inbox needs from the database.
@@ -106,8 +112,8 @@ type Store interface {
 	// SweepFinds removes what points nowhere any more among up to limit finds
 	// behind one, and returns the last looked at, with no key at the end.
 	SweepFinds(ctx context.Context, after Find, limit int) (Find, error)
-	// Times returns the first time at which a consumer was handed a place, and
-	// the first at which it had acknowledged all up to it; 0 when it has not.
+	// Times returns the first time noted at which a consumer was handed a place,
+	// and the first at which it had acknowledged all up to it; 0 when none is.
 	Times(ctx context.Context, consumer, pos int64) (handed, acked int64, err error)
 	// Acked returns the acknowledged frames of a place above the floor.
 	Acked(ctx context.Context, consumer, pos int64) ([]byte, error)

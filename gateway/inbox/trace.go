@@ -203,9 +203,9 @@ func (x *Inbox) steps(ctx context.Context, t *gateway.Trace, e *evidence) error 
 		if x.channel(c.Channel, e.info) == nil {
 			continue
 		}
-		handed, acked, err := x.store.Times(ctx, c.ID, r.Pos)
+		handed, acked, err := x.times(ctx, c.ID, r.Pos)
 		if err != nil {
-			return fmt.Errorf("read consumers: %w", err)
+			return err
 		}
 		if c.Handed < r.Pos || c.Handed == r.Pos && c.HandedFrame < e.frame || handed == 0 {
 			continue

@@ -283,6 +283,16 @@ func TestTraceApart(t *testing.T) {
 	if strings.Contains(text, envelope.Digest(o.Key).String()) {
 		t.Fatal("the key of a file is told")
 	}
+	for range 20 { // a busy second: what is not written yet is in memory
+		f.s.send(f.seal().Bytes())
+		w.receive(1)
+	}
+	last := good(1)[0]
+	f.s.send(f.seal(last).Bytes())
+	w.receive(1)
+	if got := steps(w.trace(last.ID.String())); got != "received, verified, handed over, acknowledged" {
+		t.Fatalf("of a busy consumer: %s", got)
+	}
 	w.restart()
 	if again := w.trace(b.ID.String()); rules(again) != rules(tr) || steps(again) != steps(tr) {
 		t.Fatalf("after a restart: %s: %s", rules(again), steps(again))

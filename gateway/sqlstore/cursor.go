@@ -88,11 +88,9 @@ func (s *Inbox) CommitCursors(ctx context.Context, c *inbox.Change) error {
 				return err
 			}
 		}
-		if c.At > 0 {
-			for _, x := range c.Consumers {
-				if _, err := tx.Exec(`INSERT INTO cursor_time (consumer, at, handed, floor) VALUES ($1, $2, $3, $4)`, x.ID, c.At, x.Handed, x.Floor); err != nil {
-					return err
-				}
+		for _, x := range c.Times {
+			if _, err := tx.Exec(`INSERT INTO cursor_time (consumer, at, handed, floor) VALUES ($1, $2, $3, $4)`, x.Consumer, x.At, x.Handed, x.Floor); err != nil {
+				return err
 			}
 		}
 		for _, x := range c.Floors {

@@ -138,8 +138,8 @@ func (s *Inbox) SweepFinds(ctx context.Context, after inbox.Find, limit int) (in
 // acknowledged all up to it.
 func (s *Inbox) Times(ctx context.Context, consumer, pos int64) (handed, acked int64, err error) {
 	var a, b sql.NullInt64
-	err = s.db.QueryRow(ctx, `SELECT (SELECT MIN(at) FROM cursor_time WHERE consumer = $1 AND handed >= $2),
-		(SELECT MIN(at) FROM cursor_time WHERE consumer = $1 AND floor >= $2)`, consumer, pos).Scan(&a, &b)
+	err = s.db.QueryRow(ctx, `SELECT (SELECT at FROM cursor_time WHERE consumer = $1 AND handed >= $2 ORDER BY handed, at LIMIT 1),
+		(SELECT at FROM cursor_time WHERE consumer = $1 AND floor >= $2 ORDER BY floor, at LIMIT 1)`, consumer, pos).Scan(&a, &b)
 	return a.Int64, b.Int64, err
 }
 

@@ -33,4 +33,5 @@ CREATE TABLE cursor_time (
   handed   BIGINT NOT NULL,
   floor    BIGINT NOT NULL
 );
-CREATE INDEX cursor_time_consumer ON cursor_time (consumer, at);
+CREATE INDEX cursor_time_handed ON cursor_time (consumer, handed, at);
+CREATE INDEX cursor_time_floor ON cursor_time (consumer, floor, at);
