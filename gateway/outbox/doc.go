@@ -12,6 +12,15 @@
 // last publish is in flight, so that one signature, one commit and one publish
 // serve many callers, and a message alone does not wait.
 //
+// What is long lies elsewhere: a body for many recipients goes to the broker's
+// blob store once and everybody gets a notice, and a file, or a body too long for
+// a message, travels in sealed parts beside its description. Neither is named in
+// anything published before it is there.
+//
+// Marks tell recipients which number would be next, so that they find out when
+// the last messages were withheld. Each message has a timeline, and all of them
+// are a log that can be paged through.
+//
 // The package does not decide whom to believe (package trust), does not know
 // how bytes travel (package bus) and never reads what other gateways send
 // except their receipts (package intake reads the rest).
