@@ -127,6 +127,14 @@ func (n uploadNote) forget() {
 	}
 }
 
+// partName is the name of a download that is not complete.
+func partName(id string) string { return partPrefix + id + partSuffix }
+
+const (
+	partPrefix = ".spine-"
+	partSuffix = ".part"
+)
+
 // fetchFile saves the file of a message in a folder and returns the name it has
 // there. The folder is never left, and nothing in it is overwritten: a name that
 // is taken gets a number. The same file saved again keeps its place. What is
@@ -135,27 +143,66 @@ func fetchFile(ctx context.Context, gw *client.Client, root *os.Root, f *gateway
 	if !gateway.ValidID(f.ID) {
 		return "", problem.New(502, "answer_invalid", "the gateway's answer is not what it documents")
 	}
-	part := ".spine-" + f.ID + ".part"
+	got, err := download(ctx, gw, root, f.ID, progress)
+	if err != nil {
+		return "", err
+	}
+	return place(root, partName(f.ID), got)
+}
+
+// goOn goes on with the downloads that a kill left, while their messages are
+// not handed over again yet.
+func goOn(ctx context.Context, gw *client.Client, root *os.Root, show func(name string) *bar) error {
+	dir, err := root.Open(".")
+	if err != nil {
+		return fmt.Errorf("save file: %w", err)
+	}
+	names, err := dir.Readdirnames(-1)
+	dir.Close()
+	if err != nil {
+		return fmt.Errorf("save file: %w", err)
+	}
+	for _, name := range names {
+		id, ok := strings.CutPrefix(name, partPrefix)
+		id, end := strings.CutSuffix(id, partSuffix)
+		if !ok || !end || !gateway.ValidID(id) {
+			continue
+		}
+		bar := show(name)
+		_, err := download(ctx, gw, root, id, bar.show)
+		bar.end()
+		switch problem.CodeOf(err) {
+		case "":
+		case "file_unknown": // its time at the gateway is over
+			_ = root.Remove(name)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// download brings a file's content into the folder, whole and forced to disk,
+// under a name of its own.
+func download(ctx context.Context, gw *client.Client, root *os.Root, id string, progress func(through, total int64)) (*gateway.File, error) {
+	part := partName(id)
 	out, err := root.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("save file: %w", err)
+		return nil, fmt.Errorf("save file: %w", err)
 	}
 	defer out.Close()
 	st, err := out.Stat()
 	if err != nil {
-		return "", fmt.Errorf("save file: %w", err)
+		return nil, fmt.Errorf("save file: %w", err)
 	}
 	if !st.Mode().IsRegular() {
-		return "", problem.New(400, "file", "something in the folder is in the way: "+part)
+		return nil, problem.New(400, "file", "something in the folder is in the way: "+part)
 	}
 	o := client.DownloadOptions{Hash: sha256.New(), Progress: progress}
-	if o.From, err = io.Copy(o.Hash, io.LimitReader(out, f.Size)); err != nil {
-		return "", fmt.Errorf("save file: %w", err)
+	if o.From, err = io.Copy(o.Hash, out); err != nil {
+		return nil, fmt.Errorf("save file: %w", err)
 	}
-	got, err := gw.Download(ctx, f.ID, out, o)
-	if err == nil {
-		err = out.Truncate(got.Size)
-	}
+	f, err := gw.Download(ctx, id, out, o)
 	if err == nil {
 		err = out.Sync()
 	}
@@ -163,9 +210,9 @@ func fetchFile(ctx context.Context, gw *client.Client, root *os.Root, f *gateway
 		if problem.CodeOf(err) == "content_hash" {
 			_ = root.Remove(part) // what was here before was other bytes
 		}
-		return "", err
+		return nil, err
 	}
-	return place(root, part, got)
+	return f, nil
 }
 
 // place gives a complete download its name.

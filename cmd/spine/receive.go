@@ -62,10 +62,15 @@ func (c *receiveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	gw, seen, away, answered := t.client(), 0, false, false
 	if err := c.openOut(); err != nil {
 		return err
 	}
-	gw, seen, away, answered := t.client(), 0, false, false
+	if c.out != nil {
+		if err := goOn(a.ctx, gw, c.out, func(name string) *bar { return newBar(a.stderr, name) }); err != nil {
+			return err
+		}
+	}
 	for {
 		list, err := gw.Receive(a.ctx, c.pull(seen))
 		switch {
