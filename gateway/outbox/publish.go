@@ -81,7 +81,8 @@ type publisher struct {
 	gates  map[string]*gate
 	known  map[memberKey]*delivery // those behind, or owned by an open session
 	wake   chan struct{}
-	lost   bool // more is unpublished in the store than was read
+	due    chan struct{} // cursors moved a while ago and are not saved
+	lost   bool          // more is unpublished in the store than was read
 }
 
 type memberKey struct {
@@ -98,7 +99,7 @@ type gate struct {
 func newPublisher(b Bus, st Store, self string, clock clockwork.Clock, log *slog.Logger) *publisher {
 	return &publisher{bus: b, store: st, self: self, clock: clock, log: log,
 		behind: make(map[*delivery]struct{}), dirty: make(map[*delivery]struct{}), gates: make(map[string]*gate),
-		known: make(map[memberKey]*delivery), wake: make(chan struct{}, 1)}
+		known: make(map[memberKey]*delivery), wake: make(chan struct{}, 1), due: make(chan struct{}, 1)}
 }
 
 // delivery returns the delivery of a member, making it when it is not known.
@@ -283,7 +284,7 @@ func (p *publisher) storedLocked(d *delivery, pos int64) (done func()) {
 			delete(d.ahead, d.stored)
 			d.stored++
 		}
-		p.dirty[d] = struct{}{}
+		p.dirtyLocked(d)
 	case pos > d.stored:
 		if d.ahead == nil {
 			d.ahead = make(map[int64]struct{})
@@ -292,6 +293,19 @@ func (p *publisher) storedLocked(d *delivery, pos int64) (done func()) {
 	}
 	delete(p.gates, d.addr)
 	return done
+}
+
+// dirtyLocked has the cursor of d saved soon. No timer runs while nothing moves.
+func (p *publisher) dirtyLocked(d *delivery) {
+	if len(p.dirty) == 0 {
+		p.clock.AfterFunc(cursorEvery, func() {
+			select {
+			case p.due <- struct{}{}:
+			default:
+			}
+		})
+	}
+	p.dirty[d] = struct{}{}
 }
 
 func (p *publisher) refusedLocked(d *delivery, err error) {

@@ -14,8 +14,6 @@ func (p *publisher) run(ctx context.Context) error {
 	if err := p.load(ctx); err != nil {
 		return err
 	}
-	save := p.clock.NewTicker(cursorEvery)
-	defer save.Stop()
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -43,7 +41,7 @@ func (p *publisher) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-p.wake:
 		case <-again:
-		case <-save.Chan():
+		case <-p.due:
 			p.save(ctx)
 		}
 	}
@@ -208,7 +206,7 @@ func (p *publisher) save(ctx context.Context) {
 	defer p.mu.Unlock()
 	for _, d := range moved {
 		if err != nil {
-			p.dirty[d] = struct{}{}
+			p.dirtyLocked(d)
 			continue
 		}
 		p.dropLocked(d)

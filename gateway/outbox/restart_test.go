@@ -34,8 +34,7 @@ func TestKillBetweenCommitAndPublish(t *testing.T) {
 		tried[string(m.Data)] = true
 	}
 	w.net.mu.Unlock()
-	w.clock.Advance(3e9)
-	first := <-sent
+	first := w.answer(sent)
 	if first.State != gateway.StateWaiting {
 		t.Fatalf("state %s", first.State)
 	}
@@ -98,8 +97,7 @@ func TestUnknownCommit(t *testing.T) {
 	sent := make(chan gateway.Accepted, 1)
 	go func() { sent <- w.send(draft(2)) }()
 	w.net.await(t, "the envelope", func() bool { return len(w.net.to(r.addr)) == 3 })
-	w.clock.Advance(3e9)
-	second := <-sent
+	second := w.answer(sent)
 	third := w.send(draft(3))
 	w.net.await(t, "the third", func() bool { return len(w.net.to(r.addr)) == 5 })
 	ids := r.read(w.net.to(r.addr)).ids()

@@ -45,6 +45,16 @@ type flaky struct {
 	outbox.Store
 	mu            sync.Mutex
 	before, after func(*outbox.Commit) error
+	swept         int64 // time of the last sweep
+}
+
+// Expire is what every sweep does: it tells at what time.
+func (f *flaky) Expire(ctx context.Context, at, forget int64) error {
+	err := f.Store.Expire(ctx, at, forget)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.swept = at + retention
+	return err
 }
 
 func (f *flaky) set(before, after func(*outbox.Commit) error) {
@@ -160,6 +170,39 @@ func (w *world) make(st outbox.Store) *outbox.Outbox {
 		d.Activity = w.activity
 	}
 	return must(outbox.New(context.Background(), d))
+}
+
+// answer lets time pass until a message is answered, whenever its sender begins
+// to wait.
+func (w *world) answer(sent <-chan gateway.Accepted) gateway.Accepted {
+	for {
+		select {
+		case a := <-sent:
+			return a
+		case <-time.After(2 * time.Millisecond):
+			w.clock.Advance(500 * time.Millisecond)
+		}
+	}
+}
+
+// age lets time pass until ok holds, a step at a time, and gives every step a
+// whole sweep: a machine may be so slow that a clock which only runs is past
+// everything before the outbox has looked.
+func (w *world) age(t *testing.T, what string, step time.Duration, ok func() bool) {
+	t.Helper()
+	for n := 0; !ok(); n++ {
+		if n == 100 {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		for _, d := range []time.Duration{step, time.Minute} { // the second sweep begins after the first has ended
+			w.clock.Advance(d)
+			w.net.await(t, "a sweep", func() bool {
+				w.store.mu.Lock()
+				defer w.store.mu.Unlock()
+				return w.store.swept >= w.now()
+			})
+		}
+	}
 }
 
 func draft(n int) gateway.Draft {
