@@ -87,13 +87,14 @@ type Store interface {
 	Ready(ctx context.Context, after int64, limit int) ([]Row, error)
 	// Body returns the sealed content of a row, nil when pruned.
 	Body(ctx context.Context, id int64) ([]byte, error)
-	// At returns the row at a place as Ready does, nil when there is none.
+	// At returns the row at a place as Ready does, and with Fetched and Content;
+	// nil when there is none.
 	At(ctx context.Context, pos int64) (*Row, error)
 	SessionInfo(ctx context.Context, id int64) (*SessionInfo, error)
 
 	// The log of messages. Placed returns up to limit rows with a place below
 	// before, highest first; Apart rows without one that are older than (at, id),
-	// newest first. Both are as Ready's rows.
+	// newest first. Both are as At's rows.
 	Placed(ctx context.Context, before int64, limit int) ([]Row, error)
 	Apart(ctx context.Context, at, id int64, limit int) ([]Row, error)
 	// Row returns a row with its ids and proof, without its body; nil when there

@@ -9,22 +9,33 @@ import (
 	"github.com/digital-spine/spine/internal/sqlkit"
 )
 
+// logColumns are what the log needs beside the columns of handing over.
+const logColumns = readyColumns + `, fetched, body IS NOT NULL`
+
+func scanLogRow(r scanner, more ...any) (inbox.Row, error) {
+	var fetched sql.NullInt64
+	var content bool
+	x, err := scanInboxRow(tailed{r, append([]any{&fetched, &content}, more...)})
+	x.Fetched, x.Content = fetched.Int64, content
+	return x, err
+}
+
 // Placed returns rows with a place below before, highest first.
 func (s *Inbox) Placed(ctx context.Context, before int64, limit int) ([]inbox.Row, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+readyColumns+` FROM inbox WHERE pos IS NOT NULL AND pos < $1 ORDER BY pos DESC LIMIT $2`, before, limit)
-	return gather(rows, err, func() (inbox.Row, error) { return scanInboxRow(rows) })
+	rows, err := s.db.Query(ctx, `SELECT `+logColumns+` FROM inbox WHERE pos IS NOT NULL AND pos < $1 ORDER BY pos DESC LIMIT $2`, before, limit)
+	return gather(rows, err, func() (inbox.Row, error) { return scanLogRow(rows) })
 }
 
 // Apart returns rows without a place that are older than (at, id), newest first.
 func (s *Inbox) Apart(ctx context.Context, at, id int64, limit int) ([]inbox.Row, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+readyColumns+` FROM inbox WHERE pos IS NULL AND (at, id) < ($1, $2) ORDER BY at DESC, id DESC LIMIT $3`, at, id, limit)
-	return gather(rows, err, func() (inbox.Row, error) { return scanInboxRow(rows) })
+	rows, err := s.db.Query(ctx, `SELECT `+logColumns+` FROM inbox WHERE pos IS NULL AND (at, id) < ($1, $2) ORDER BY at DESC, id DESC LIMIT $3`, at, id, limit)
+	return gather(rows, err, func() (inbox.Row, error) { return scanLogRow(rows) })
 }
 
 // Row returns a row with its ids and proof, nil when there is none.
 func (s *Inbox) Row(ctx context.Context, id int64) (*inbox.Row, error) {
 	var ids, proof []byte
-	x, err := scanInboxRow(tailed{s.db.QueryRow(ctx, `SELECT `+readyColumns+`, ids, proof FROM inbox WHERE id = $1`, id), []any{&ids, &proof}})
+	x, err := scanLogRow(s.db.QueryRow(ctx, `SELECT `+logColumns+`, ids, proof FROM inbox WHERE id = $1`, id), &ids, &proof)
 	if sqlkit.IsNoRows(err) {
 		return nil, nil
 	}

@@ -133,7 +133,7 @@ func (s *Intake) FrameIDs(ctx context.Context, from, to, since int64, fn func(id
 }
 
 // readyColumns are the columns of handing over: without the large ones.
-const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, files, fetched, body IS NOT NULL`
+const readyColumns = `id, d, t, at, topic, pos, late, dek, size, verdict, files`
 
 // Ready returns rows that have a place above after, in order.
 func (s *Inbox) Ready(ctx context.Context, after int64, limit int) ([]inbox.Row, error) {
@@ -148,7 +148,7 @@ func (s *Inbox) Body(ctx context.Context, id int64) ([]byte, error) {
 
 // At returns the row at a place, nil when there is none.
 func (s *Inbox) At(ctx context.Context, pos int64) (*inbox.Row, error) {
-	x, err := scanInboxRow(s.db.QueryRow(ctx, `SELECT `+readyColumns+` FROM inbox WHERE pos IS NOT NULL AND pos = $1`, pos))
+	x, err := scanLogRow(s.db.QueryRow(ctx, `SELECT `+logColumns+` FROM inbox WHERE pos IS NOT NULL AND pos = $1`, pos))
 	if sqlkit.IsNoRows(err) {
 		return nil, nil
 	}
@@ -161,11 +161,11 @@ func (s *Inbox) At(ctx context.Context, pos int64) (*inbox.Row, error) {
 func scanInboxRow(r scanner) (inbox.Row, error) {
 	var x inbox.Row
 	var d []byte
-	var pos, fetched sql.NullInt64
+	var pos sql.NullInt64
 	var late int64
-	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.Files, &fetched, &x.Content)
+	err := r.Scan(&x.ID, &d, &x.T, &x.At, &x.Topic, &pos, &late, &x.Key, &x.Size, &x.Verdict, &x.Files)
 	copy(x.D[:], d)
-	x.Pos, x.Late, x.Fetched = pos.Int64, late != 0, fetched.Int64
+	x.Pos, x.Late = pos.Int64, late != 0
 	return x, err
 }
 
