@@ -114,7 +114,10 @@ function open() {
   close();
   opened = want;
   const s = (source = new EventSource("/api/v1/live?topics=" + encodeURIComponent(want)));
-  s.onopen = () => state("open", "live");
+  s.onopen = () => {
+    state("open", "live");
+    everything(); // what happened since the page was made
+  };
   s.onerror = () => {
     state("lost", "connecting again");
     if (s.readyState !== EventSource.CLOSED || s !== source) return;

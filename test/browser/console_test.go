@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -86,9 +85,6 @@ func TestConsole(t *testing.T) {
 	b.do("open without a session", chromedp.Navigate(base+"/messages"), chromedp.WaitVisible("#token"))
 	b.picture("sign-in")
 	b.axe("sign-in")
-	b.mu.Lock()
-	b.troubles = nil // the browser reports the 401 of the page itself
-	b.mu.Unlock()
 
 	b.do("open the link", chromedp.Navigate(link.URL), chromedp.WaitVisible("#home"))
 	if strings.Contains(b.js("location.href + document.documentElement.innerHTML"), link.Token) {
@@ -188,19 +184,6 @@ func problemsByField(b *tab, base string) {
 	if got := b.js(`document.querySelector('#sendbox textarea').value`); !strings.Contains(got, `"seven"`) {
 		b.Errorf("as JSON: %s", got)
 	}
-	b.mu.Lock()
-	b.troubles = withoutStatus(b.troubles) // browsers report a 422 as an error
-	b.mu.Unlock()
-}
-
-// withoutStatus leaves out what browsers say about answers that are no 2xx.
-func withoutStatus(list []string) (out []string) {
-	for _, m := range list {
-		if !strings.Contains(m, "status of 4") {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // keyboard goes about without a mouse.
@@ -241,9 +224,6 @@ func sendFile(b *tab, s *spine) string {
 	b.until("the break to be told", `document.querySelector(".upload")?.innerText.includes("trying again")`)
 	b.uploads(base)
 	b.until("the file in the list", `[...document.querySelectorAll("#files tbody tr")].some(r => r.innerText.includes("readings.csv") && r.innerText.includes("stored"))`)
-	b.mu.Lock()
-	b.troubles = slices.DeleteFunc(b.troubles, func(m string) bool { return strings.Contains(m, "ERR_INTERNET_DISCONNECTED") })
-	b.mu.Unlock()
 	b.click("the file", `#files tbody a.cover`)
 	b.do("see the file", chromedp.WaitVisible("#file"))
 	b.click("Read and check again", `a[hx-target="#verification"]`)

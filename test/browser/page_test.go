@@ -52,7 +52,7 @@ func openTab(t *testing.T) *tab {
 	t.Helper()
 	path := chromium(t)
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile(t)), chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
 	)
 	alloc, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
@@ -81,6 +81,25 @@ func openTab(t *testing.T) *tab {
 	return b
 }
 
+// profile is a folder for a browser's profile. It is removed in the end; the
+// browser's children may still write into it for a moment.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "spine-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	return dir
+}
+
 func enableNetwork(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	return chromedp.Void{}, err
@@ -93,12 +112,26 @@ func (b *tab) listen(messages func(func(chromedp.ConsoleMessage, error) bool)) {
 		if err != nil {
 			return
 		}
+		if expected(m.String()) {
+			continue
+		}
 		if m.IsException() || m.Type == "error" || m.Type == "assert" {
 			b.mu.Lock()
 			b.troubles = append(b.troubles, m.String())
 			b.mu.Unlock()
 		}
 	}
+}
+
+// expected reports whether the browser tells of what a test did on purpose: a
+// page without a session, a message that does not fit, a network that is away.
+func expected(m string) bool {
+	for _, s := range []string{"status of 401", "status of 422", "ERR_INTERNET_DISCONNECTED"} {
+		if strings.Contains(m, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // do runs steps within the patience of a test.
