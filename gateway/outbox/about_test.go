@@ -1,0 +1,44 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/digital-spine/spine/envelope"
+)
+
+func TestAboutKeepsTypesSizesAndTimes(t *testing.T) {
+	var items []*item
+	for n := range 1_000 {
+		items = append(items, &item{size: int64(n) << 20, frame: envelope.Frame{Type: fmt.Sprintf("type/%d", n%3), At: int64(5_000 - n), Kind: uint64(n % 2)}})
+	}
+	b := encodeAbout(items, 4_500)
+	if len(b) > 9_000 {
+		t.Errorf("%d bytes for 1000 frames", len(b))
+	}
+	list, err := decodeAbout(b, len(items), 4_500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range list {
+		it := items[i]
+		if a.typ != it.frame.Type || a.size != it.size || a.at != it.frame.At || a.object != (it.frame.Kind == envelope.KindObject) {
+			t.Fatalf("frame %d: %+v", i, a)
+		}
+	}
+	// What a disk may have made of it is an error, never a panic.
+	for n := range len(b) {
+		if _, err := decodeAbout(b[:n:n], len(items), 4_500); !errors.Is(err, errAbout) {
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+	}
+	for _, bad := range [][]byte{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, {1, 200}, {1, 1, 'x', 2, 0, 0}} {
+		if _, err := decodeAbout(bad, 1, 0); !errors.Is(err, errAbout) {
+			t.Errorf("%x: %v", bad, err)
+		}
+	}
+	if list, err := decodeAbout(nil, 2, 7); err != nil || len(list) != 2 || list[1].at != 7 {
+		t.Errorf("an envelope of an earlier version: %+v, %v", list, err)
+	}
+}
