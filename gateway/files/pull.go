@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -43,7 +44,8 @@ type waiter struct {
 // (from, oid), durable when it returns nil, and does not wait for the parts:
 // OnDone tells about them with the same key. After a restart it is called again
 // for the messages that still wait. v may be nil: the content then passes no
-// schema. The parts are looked for until until (ms).
+// schema. The parts are looked for until until (ms); what is not here then is
+// forgotten. A second description of one object is code object.
 func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o *envelope.Object, schemaDigest envelope.Digest, v schema.Validator, until int64) (*gateway.File, error) {
 	w := waiter{key, schemaDigest, v}
 	if err := o.Check(); err != nil {
@@ -53,7 +55,7 @@ func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o 
 		b.crew.run(func(context.Context) { b.tellDone(w.key, TooLarge(b.max)) })
 		return &gateway.File{Name: o.Name, Type: o.Type, Size: o.Size, SHA256: o.SHA256.String()}, nil
 	}
-	r, m, err := b.received(ctx, from, channel, messageID, o)
+	r, m, err := b.received(ctx, from, channel, messageID, o, until)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o 
 }
 
 // received finds the file of an object, or makes it.
-func (b *Box) received(ctx context.Context, from, channel, messageID string, o *envelope.Object) (*Row, *meta, error) {
+func (b *Box) received(ctx context.Context, from, channel, messageID string, o *envelope.Object, until int64) (*Row, *meta, error) {
 	r, err := b.store.Received(ctx, from, o.OID)
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +92,7 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 		rand.Read(id[:])
 		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 		now := b.now()
-		r = &Row{ID: gateway.FormatID(id), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Channel: channel, From: from, OID: o.OID,
+		r = &Row{ID: gateway.FormatID(id), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Keep: until, Channel: channel, From: from, OID: o.OID,
 			Inline: o.Name == "" && o.Size <= InlineMax && isJSON(o.Type)}
 		m := &meta{Name: o.Name, Type: o.Type, Key: o.Key[:], SHA256: o.SHA256}
 		if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {
@@ -102,11 +104,29 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 		}
 		r = had
 	}
-	if err := b.store.Note(ctx, r.ID, messageID); err != nil {
+	m, err := b.vault.meta(r)
+	if err != nil {
 		return nil, nil, err
 	}
-	m, err := b.vault.meta(r)
-	return r, m, err
+	parts, err := b.store.Parts(ctx, r.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	// What one message signed for, another's content must not stand for.
+	if len(parts) > 0 && !bytes.Equal(m.object(r, parts).Bytes(), o.Bytes()) {
+		return nil, nil, envelope.BadObject.Errorf("its sender described the object otherwise before")
+	}
+	if r.State == StatePulling && r.Keep < until {
+		if _, err := b.store.Change(ctx, r.ID, func(r *Row) error {
+			if r.State == StatePulling {
+				r.Keep = max(r.Keep, until)
+			}
+			return nil
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	return r, m, b.store.Note(ctx, r.ID, messageID)
 }
 
 // addReceived stores the row of a new object. It counts in the quota at once
@@ -171,7 +191,7 @@ func (b *Box) pullAll(ctx context.Context, p *pull) {
 		if errors.Is(err, ErrUnknown) {
 			h = terminal
 		}
-		if err != nil && h == passing && over {
+		if err != nil && (h == passing || h == patient) && over {
 			err, h = envelope.ContentHash.Errorf("not brought here within its time: %w", err), asking
 		}
 		switch {
@@ -282,7 +302,7 @@ func (b *Box) pullOnce(ctx context.Context, p *pull, r *Row, m *meta) error {
 	}
 	now := b.now()
 	_, err = b.store.Change(ctx, p.id, func(r *Row) error {
-		r.State, r.Code, r.Bytes, r.Touched = StateReady, "", r.Size, now
+		r.State, r.Code, r.Bytes, r.Touched, r.Keep = StateReady, "", r.Size, now, 0
 		r.Passed = append(r.Passed, passed...)
 		return nil
 	})

@@ -115,10 +115,11 @@ const (
 	sweepPage  = 100
 )
 
-// sweep deletes uploads that did not go on, and files whose time here is over.
+// sweep deletes uploads that did not go on, files that did not come in their
+// time, and those whose time here is over.
 func (b *Box) sweep(ctx context.Context) error {
 	now := b.now()
-	return errors.Join(b.sweepOne(ctx, StateUploading, now-uploadIdle), b.sweepOne(ctx, StateReady, now-b.keep))
+	return errors.Join(b.sweepOne(ctx, StateUploading, now-uploadIdle), b.sweepOne(ctx, StatePulling, now), b.sweepOne(ctx, StateReady, now-b.keep))
 }
 
 func (b *Box) sweepOne(ctx context.Context, state string, before int64) error {
@@ -141,7 +142,7 @@ func (b *Box) sweepOne(ctx context.Context, state string, before int64) error {
 // expire deletes a file, unless a request is sending to it or it is needed.
 func (b *Box) expire(ctx context.Context, r *Row, before int64) error {
 	b.mu.Lock()
-	busy := b.active[r.ID] != nil
+	busy := b.active[r.ID] != nil || b.pulls[r.ID] != nil
 	b.mu.Unlock()
 	if busy || r.Keep > b.now() {
 		_, err := b.store.Change(ctx, r.ID, func(r *Row) error {

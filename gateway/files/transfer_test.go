@@ -204,6 +204,63 @@ func TestPullGivesUp(t *testing.T) {
 	b.told("k", "content_hash")
 }
 
+// TestDescribedTwice: an object that its sender describes in two ways is the
+// first one; a message with the other is refused, and never gets its content.
+func TestDescribedTwice(t *testing.T) {
+	want := content(1, 100)
+	a, _, o := sent(t, want)
+	b := receiver(t, a)
+	id := b.take("k1", o, nil)
+	b.told("k1", "")
+	for _, change := range []func(o *envelope.Object){
+		func(o *envelope.Object) { o.SHA256[0] ^= 1 },
+		func(o *envelope.Object) { o.Key[0] ^= 1 },
+		func(o *envelope.Object) { o.Name = "other.csv" },
+		func(o *envelope.Object) { o.Size++ },
+		func(o *envelope.Object) { o.Parts = []envelope.Digest{{7}} },
+	} {
+		other := *o
+		change(&other)
+		_, err := b.box.Take(testkit.Context(t), "k2", "did:a", "ch", "0b000000-0000-4000-8000-000000000002", &other, envelope.Digest{9}, nil, until)
+		b.code(err, "object")
+	}
+	if again := b.take("k3", o, nil); again != id {
+		t.Fatal(again)
+	}
+	b.told("k3", "")
+	b.is(id, want)
+	if e, err := b.box.Entry(testkit.Context(t), id); err != nil || len(e.Messages) != 1 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+}
+
+// TestNeverCame: a file whose parts nobody ever brings takes no room any more
+// once its time is over.
+func TestNeverCame(t *testing.T) {
+	_, _, o := sent(t, content(1, 50_000))
+	b := newHouse(t)
+	b.quota = 100_000
+	box := b.open()
+	id := b.take("k", o, nil)
+	b.told("k", "content_hash")
+	_, err := box.Begin(testkit.Context(t), files.New{Size: 60_000})
+	b.code(err, files.CodeStorageFull)
+	b.clock.Advance((until - start) * time.Millisecond)
+	if _, err := box.Entry(testkit.Context(t), id); err != nil {
+		t.Fatal(err) // the sender may still bring them
+	}
+	b.clock.Advance(time.Hour)
+	for {
+		if _, err := box.Entry(testkit.Context(t), id); problem.CodeOf(err) == files.CodeFileUnknown {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := box.Begin(testkit.Context(t), files.New{Size: 60_000}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAttacks are Part B's rows of the negative tests, at the place where files
 // meet them.
 func TestAttacks(t *testing.T) {
