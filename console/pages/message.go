@@ -58,17 +58,6 @@ func (m *Message) passed() (n int) {
 	return n
 }
 
-// partner is the other side of the message, when there is one.
-func (m *Message) partner() string {
-	if m.Direction == gateway.In {
-		return m.Trace.From
-	}
-	if len(m.Trace.To) == 1 {
-		return m.Trace.To[0]
-	}
-	return ""
-}
-
 // names returns the names of a map in order.
 func names(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
