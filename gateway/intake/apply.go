@@ -137,7 +137,7 @@ func (x *Intake) holdBack(it *item, row *inbox.Row, pl placed) {
 	a := &Await{Seq: seq, Before: it.head.Prev, Since: x.now(), Objects: it.awaits, Bad: it.faults, notice: it.notice}
 	if it.env == nil {
 		a.Len = it.notice.Len
-		x.shares[it.sender] += int64(a.Len) // it has room, or is not taken
+		x.count(s, a, a.Len) // it has room, or is not taken
 	}
 	if pl.filled != nil {
 		a.Why, a.Passed = pl.filled.Why, pl.late

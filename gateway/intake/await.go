@@ -40,11 +40,12 @@ type Await struct {
 	Passed  bool          `cbor:"11,keyasint,omitempty"` // a gap was reported: later messages no longer wait
 	Lazy    bool          `cbor:"12,keyasint,omitempty"` // in custody by its description, and handed over
 
-	notice *envelope.Notice // of this process; nil after a restart
-	lines  []gateway.Entry  // of its messages, told of again when they are here
-	busy   bool             // its body is being fetched
-	next   int64            // when to try again, ms; 0: now
-	tries  int
+	notice  *envelope.Notice // of this process; nil after a restart
+	lines   []gateway.Entry  // of its messages, told of again when they are here
+	busy    bool             // its body is being fetched
+	counted int              // bytes of its body that its sender's share counts
+	next    int64            // when to try again, ms; 0: now
+	tries   int
 }
 
 // AwaitObject is an object of a frame that is awaited.
@@ -159,6 +160,12 @@ func (x *Intake) countAwaits(s *session, n int) {
 	if x.awaits[s.row.Sender] += n; x.awaits[s.row.Sender] <= 0 {
 		delete(x.awaits, s.row.Sender)
 	}
+}
+
+// count has n bytes of a body that is awaited count in its sender's share.
+func (x *Intake) count(s *session, a *Await, n int) {
+	x.shares[s.row.Sender] += int64(n - a.counted)
+	a.counted = n
 }
 
 // dropped notes a number that was dropped for want of room: it is asked for

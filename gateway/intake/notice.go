@@ -92,7 +92,7 @@ func (x *Intake) filled(ctx context.Context, it *item) error {
 		return nil
 	}
 	row := inbox.Row{ID: s.entryID(a.Seq), D: it.entry.Digest(), T: it.head.Time, Topic: s.core.Topic, Fetched: now}
-	x.shares[it.sender] -= int64(a.Len)
+	x.count(s, a, 0)
 	a.Len, a.busy, a.notice = 0, false, nil
 	if it.open != nil {
 		x.refuseWhole(it, &row, it.open)

@@ -223,6 +223,36 @@ func TestNoticeFlood(t *testing.T) {
 	}
 }
 
+// TestNoticeLengthChanges: the length in a notice is not signed. Another one in
+// the same notice makes no room in its sender's share.
+func TestNoticeLengthChanges(t *testing.T) {
+	w := newWorld(t)
+	w.halt()
+	w.config.ShareBytes = 40_000
+	w.start()
+	f := w.sender().open()
+	b := large()
+	apart := f.seal(b)
+	hold := make(chan struct{})
+	w.bodies.set(func() { w.bodies.hold = hold })
+	n := apart.Notice().Bytes()
+	longer := append(append([]byte(nil), n[:len(n)-3]...), 0x1a, 0, 0x0f, 0x32, 0x58) // 995,928 bytes
+	f.s.send(f.grant, n)
+	w.settled()
+	f.s.send(longer)
+	w.settled()
+	w.bodies.put(apart)
+	close(hold)
+	w.receiveIDs(ids(b)...)
+	for w.events.find("throttled") == nil { // a round looks at the share before it takes what came
+		if f.next > 20 {
+			t.Fatal("its share has no end")
+		}
+		f.s.send(f.seal(large()).Bytes())
+		w.settled()
+	}
+}
+
 // TestApartCommitFails: a commit that fails, or whose answer is lost, in any
 // round of a message that comes apart: it is handed over once, in order.
 func TestApartCommitFails(t *testing.T) {

@@ -280,6 +280,7 @@ func (x *Intake) again(it *item, good *[]*item) {
 	default:
 		if it.notice != nil && a.Len > 0 { // its length is not signed: the newest counts
 			a.Len, a.notice = it.notice.Len, it.notice
+			x.count(it.s, a, a.Len)
 		}
 		x.pursueNow(it.s, a)
 	}

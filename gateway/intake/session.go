@@ -145,6 +145,7 @@ func (x *Intake) unload(s *session) {
 	delete(x.bySID, s.sid())
 	delete(x.active, s.row.ID)
 	for _, a := range s.led.Awaits {
+		x.count(s, a, 0)
 		for i := range a.Objects {
 			x.atRest(s, &a.Objects[i])
 		}
@@ -226,6 +227,9 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	x.byID[row.ID], x.bySID[s.sid()] = s, s
 	x.lru = append(x.lru, row.ID)
 	x.countAwaits(s, len(s.led.Awaits))
+	for _, a := range s.led.Awaits {
+		x.count(s, a, a.Len)
+	}
 	s.pursue = true
 	if row.Lane > 0 {
 		if s.lane, err = x.laneByID(ctx, row.Lane); err != nil {

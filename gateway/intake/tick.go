@@ -196,6 +196,11 @@ func (x *Intake) weigh(ctx context.Context) error {
 				return fmt.Errorf("read shares: %w", err)
 			}
 			x.shares = shares
+			for _, s := range x.byID {
+				for _, a := range s.led.Awaits {
+					x.shares[s.row.Sender] += int64(a.counted)
+				}
+			}
 			return nil
 		}
 	}
