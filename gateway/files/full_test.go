@@ -69,3 +69,64 @@ func TestFullDisk(t *testing.T) {
 	b.told("k", "")
 	b.is(id, want)
 }
+
+func TestQuotaAndRetention(t *testing.T) {
+	a := newHouse(t)
+	a.quota = 100_000
+	box := a.open()
+	ctx := testkit.Context(t)
+	_, err := box.Begin(ctx, files.New{Size: 100_000})
+	a.code(err, files.CodeStorageFull)
+	first := a.put("1", content(1, 50_000))
+	_, err = box.Begin(ctx, files.New{Size: 60_000})
+	a.code(err, files.CodeStorageFull)
+	u, err := box.Begin(ctx, files.New{Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = box.Append(ctx, u.ID, 0, bytes.NewReader(content(1, 10*mib))); problem.CodeOf(err) != files.CodeStorageFull {
+		t.Fatal(err)
+	}
+	if a.left() != 1 {
+		t.Fatalf("%d blobs", a.left())
+	}
+	// A file that was sent makes room once no message needs it.
+	a.object(first, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	a.code(box.Remove(ctx, first), "file_in_use")
+	_, err = box.Begin(ctx, files.New{Size: 60_000})
+	a.code(err, files.CodeStorageFull)
+	if err := box.Release(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	a.clock.Advance(time.Second)
+	second := a.put("2", content(2, 60_000))
+	if _, err := box.Entry(ctx, first); problem.CodeOf(err) != files.CodeFileUnknown {
+		t.Fatal(err)
+	}
+	// An upload that does not go on ends after a day, a file after its time.
+	if u, err = box.Begin(ctx, files.New{Size: 10}); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(id string) {
+		t.Helper()
+		for {
+			if _, err := box.Entry(ctx, id); problem.CodeOf(err) == files.CodeFileUnknown {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	a.clock.Advance(25 * time.Hour)
+	gone(u.ID)
+	if _, err := box.Entry(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	a.clock.Advance(30 * 24 * time.Hour)
+	gone(second)
+	for a.left() != 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
