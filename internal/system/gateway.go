@@ -144,7 +144,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	if err != nil {
 		return err
 	}
-	if g.blobs, err = blobfile.Open(filepath.Join(cfg.Data, "blobs"), blobfile.Options{Log: b.Log}); err != nil {
+	if g.blobs, err = blobfile.Open(filepath.Join(cfg.Data, "blobs"), blobfile.Options{Reserve: cfg.FilesReserve, Log: b.Log}); err != nil {
 		return err
 	}
 	box, err := files.Open(ctx, files.Deps{
@@ -175,7 +175,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	}
 	in := inbox.New(inbox.Deps{Store: g.store.Inbox(), Vault: vault, Channels: rules, Clock: b.Clock, Log: b.Log, Objects: box})
 	taker := intake.New(intake.Deps{
-		Network: intake.Network{Retention: retention, Wire: int(network.Wire), Cap: int(network.Cap)},
+		Network: intake.Network{Retention: retention, Wire: int(network.Wire), Cap: int(network.Cap), FileMax: network.FileMax},
 		Mailbox: g.link, Store: g.store.Intake(), Vault: vault, Inbox: in, Self: g.self, Trust: book, Channels: rules,
 		Events: ringed, Replies: out, Receipts: out, Clock: b.Clock, Log: b.Log,
 		Bodies: broker, Objects: box, Activity: meter,
