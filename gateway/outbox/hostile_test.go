@@ -34,17 +34,16 @@ func TestReceiptsOfStrangersAreNotLookedUp(t *testing.T) {
 // messages go out for ever, to itself and to all others.
 func TestRefusingAgainAndAgainEnds(t *testing.T) {
 	w, r, ids := pair(t, 2)
-	sessions := 0
-	for range 60 { // minutes
+	for ended := false; !ended && w.clock.Now().Before(began.Add(time.Hour)); {
 		sid, _ := r.last()
+		have := len(w.net.to(r.addr))
 		w.receive(r, envelope.RefuseSession(sid, envelope.BadTime))
-		for range 14 {
+		w.net.await(t, "another session, or the end", func() bool {
 			w.clock.Advance(5 * time.Second)
-			time.Sleep(time.Millisecond)
-		}
-		if r.read(w.net.to(r.addr)); len(r.order) > sessions+1 {
-			sessions = len(r.order) - 1
-		}
+			ended = w.status(ids[0]).State == gateway.StateRefused
+			return ended || len(w.net.to(r.addr)) > have
+		})
+		r.read(w.net.to(r.addr))
 	}
 	if len(r.order) > 8 {
 		t.Fatalf("the same messages were sealed for %d sessions within an hour", len(r.order))

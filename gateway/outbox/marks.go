@@ -248,7 +248,7 @@ func (o *Outbox) lacking(ctx context.Context, s *Session, marked, now int64) (al
 		case t+markFirst > now:
 			next = min(next, t+markFirst)
 		case !here:
-			next = min(next, now+markFirst)
+			next = min(next, now+marksTick.Milliseconds())
 		default:
 			stuck = append(stuck, *m)
 			due = due || marked < t+markFirst

@@ -48,7 +48,18 @@ func two(t *testing.T) (w *world, b, c *reader) {
 	w.book.admit(pc)
 	w.start()
 	w.send(draft(1))
+	w.settle(t)
 	return w, newReader(t, pb, w.self).read(w.net.to(pb.addr)), newReader(t, pc, w.self).read(w.net.to(pc.addr))
+}
+
+// settle waits until the store knows what the broker has: a mark is sent only
+// then.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	w.net.await(t, "the cursors", func() bool {
+		w.clock.Advance(100 * time.Millisecond)
+		return len(must(w.store.Unpublished(background, 9))) == 0
+	})
 }
 
 func (r *reader) confirm(t *testing.T, w *world) {
@@ -164,6 +175,7 @@ func TestWhoIsLeftOutIsToldTheEnd(t *testing.T) {
 	w.net.mu.Lock()
 	down = false
 	w.net.mu.Unlock()
+	w.settle(t)
 	w.stop()
 	w.start()
 	m := awaitMarks(t, w, c, 1)[0]

@@ -26,6 +26,7 @@ const (
 	pumpMember     = 1 << 20 // of which for one recipient
 	maxWatches     = 4096    // callers waiting for one recipient's acknowledgements
 	cursorEvery    = 100 * time.Millisecond
+	saveTimeout    = 5 * time.Second // of the last cursors; what is not saved is published again
 )
 
 // delivery is the way of one session to one recipient. Positions count its wire

@@ -15,7 +15,7 @@ func (p *publisher) run(ctx context.Context) error {
 		return err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 		defer cancel()
 		p.save(last)
 	}()

@@ -118,7 +118,7 @@ func TestMissingIsSentAgainAsTheSameBytes(t *testing.T) {
 	w.net.await(t, "the budget's end", func() bool { return len(w.net.to(r.addr)) == len(before)+10 })
 	w.clock.Advance(time.Hour)
 	w.receive(r, lane)
-	w.net.await(t, "a new hour", func() bool { return len(w.net.to(r.addr)) == len(before)+12 })
+	w.net.await(t, "a new hour", func() bool { return len(w.net.to(r.addr)) >= len(before)+12 })
 }
 
 func TestLostSecretIsGrantedAgain(t *testing.T) {
