@@ -36,12 +36,19 @@ type decoder struct {
 	schema *Schema
 	in     url.Values
 	below  map[string][]string // by pointer: the parts that stand below it
+	n      int                 // values looked for
 }
+
+// maxDecoded bounds the values that are looked for in a posted form.
+const maxDecoded = 20 * maxFields
 
 // value decodes the value at a pointer; false when there is none.
 func (d *decoder) value(pointer string, o *Object, required bool, depth int) (any, bool) {
-	o = d.schema.resolve(o)
 	entered, posted := d.in[pointer]
+	if d.n++; d.n > maxDecoded {
+		return raw(entered)
+	}
+	o = d.schema.resolve(o)
 	kind := kindOf(o)
 	if kind == KindJSON || depth > maxDepth || posted && (kind == KindObject || kind == KindArray) {
 		return raw(entered)

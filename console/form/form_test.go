@@ -2,6 +2,7 @@ package form_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -136,9 +137,16 @@ func TestProblemsGoToTheirField(t *testing.T) {
 }
 
 func TestHostileSchemasEnd(t *testing.T) {
+	var forest string // each of 50 members is the whole again
+	for i := range 50 {
+		forest += fmt.Sprintf(`"p%d":{"$ref":"#"},`, i)
+	}
 	for name, doc := range map[string]string{
 		"circle":    `{"$ref":"#"}`,
 		"tree":      `{"type":"object","properties":{"a":{"$ref":"#"},"b":{"$ref":"#"},"c":{"$ref":"#"}},"required":["a","b"]}`,
+		"forest":    `{"type":"object","properties":{` + forest + `"z":{"$ref":"#"}}}`,
+		"rows":      `{"type":"array","minItems":5,"items":{"type":"array","minItems":5,"items":{"$ref":"#"}}}`,
+		"wide":      `{"type":"object","$defs":{"x":{"default":"` + strings.Repeat("x", 100_000) + `"}},"properties":{` + strings.ReplaceAll(forest, `"#"`, `"#/$defs/x"`) + `"z":{}}}`,
 		"nowhere":   `{"$ref":"#/$defs/none"}`,
 		"elsewhere": `{"$ref":"https://example.org/x"}`,
 		"odd":       `{"type":5,"properties":7,"required":"x","enum":{},"allOf":[1],"items":[]}`,

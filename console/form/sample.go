@@ -15,6 +15,42 @@ import (
 // sampler gives the same document.
 type Sampler struct {
 	Now time.Time // for dates and times
+
+	left *int // what the sample may still cost; nil: none was made yet
+}
+
+// What a sample may cost: schemas come from other participants, and a small one
+// can ask for a document without end.
+const (
+	maxSample = 1 << 20
+	perValue  = 256
+)
+
+// spend takes the cost of a value; false when the sample costs too much.
+func (g Sampler) spend(v any) bool {
+	if *g.left > 0 {
+		*g.left -= perValue + weight(v)
+	}
+	return *g.left > 0
+}
+
+// weight is about how many bytes a value is long.
+func weight(v any) (n int) {
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case json.Number:
+		return len(v)
+	case []any:
+		for _, e := range v {
+			n += 8 + weight(e)
+		}
+	case *Object:
+		for k, e := range v.Members {
+			n += 8 + len(k) + weight(e)
+		}
+	}
+	return n
 }
 
 // Sample returns the schema's first example, or a document with the members
@@ -29,21 +65,19 @@ func (s *Schema) Sample(sample Sampler) any {
 // of returns a value for a schema; name and i make values of one document
 // differ.
 func (g Sampler) of(s *Schema, o *Object, name string, i, depth int) any {
-	o = s.resolve(o)
-	if v, ok := o.Members["const"]; ok {
-		return v
+	if g.left == nil {
+		left := maxSample
+		g.left = &left
 	}
-	if v, ok := o.Members["default"]; ok {
-		return v
-	}
-	if list, ok := o.Get("examples").([]any); ok && len(list) > 0 {
-		return list[i%len(list)]
-	}
-	if list, ok := o.Get("enum").([]any); ok && len(list) > 0 {
-		return list[0]
-	}
-	if depth > maxDepth {
+	if !g.spend(nil) || depth > maxDepth {
 		return nil
+	}
+	o = s.resolve(o)
+	if v, ok := given(o, i); ok {
+		if !g.spend(v) {
+			return nil
+		}
+		return v
 	}
 	switch kindOf(o) {
 	case KindObject:
@@ -85,6 +119,22 @@ func (g Sampler) of(s *Schema, o *Object, name string, i, depth int) any {
 		return []any{}
 	}
 	return nil
+}
+
+// given returns a value that a schema names.
+func given(o *Object, i int) (any, bool) {
+	for _, k := range []string{"const", "default"} {
+		if v, ok := o.Members[k]; ok {
+			return v, true
+		}
+	}
+	if list, ok := o.Get("examples").([]any); ok && len(list) > 0 {
+		return list[i%len(list)], true
+	}
+	if list, ok := o.Get("enum").([]any); ok && len(list) > 0 {
+		return list[0], true
+	}
+	return nil, false
 }
 
 // number returns a number within the schema's bounds: a small whole one where
