@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -124,12 +125,23 @@ func (b *Box) sendNow(ctx context.Context, r *Row, m *meta) (*gateway.Accepted, 
 	draft := gateway.Draft{Channel: r.Channel, To: m.To, File: r.ID, Type: m.Type, IdempotencyKey: "file/" + r.ID}
 	accepted, errs := b.sender.Send(ctx, []gateway.Draft{draft})
 	if err := errs[0]; err != nil {
-		if problem.From(err).Status < 500 {
+		if !passes(err) {
 			err = errors.Join(err, b.drop(ctx, r.ID))
 		}
 		return nil, err
 	}
 	return &accepted[0], b.Sent(ctx, r.ID, accepted[0].ID, r.Channel)
+}
+
+// passes reports whether what keeps a file from being sent may go away: an
+// outbox that is full, a caller who left, a gateway that is not ready.
+func passes(err error) bool {
+	switch status := problem.From(err).Status; status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, 499:
+		return true
+	default:
+		return status >= 500
+	}
 }
 
 // sendLater sends what a crash, or a gateway that was not ready, kept from
@@ -140,7 +152,7 @@ func (b *Box) sendLater(ctx context.Context, id string) {
 		if err == nil && r.Send {
 			_, err = b.sendNow(ctx, r, m)
 		}
-		if err == nil || problem.From(err).Status < 500 {
+		if err == nil || !passes(err) {
 			if err != nil {
 				b.log.Warn("a file could not be sent", "file", id, "code", codeOf(err))
 			}

@@ -109,6 +109,15 @@ func (b *Box) Remove(ctx context.Context, id string) error {
 	return b.drop(ctx, id)
 }
 
+// Abandon ends an upload of which its sender was told that it failed: it is not
+// sent after a start either. Codes as Remove.
+func (b *Box) Abandon(ctx context.Context, id string) error {
+	if _, err := b.store.Change(ctx, id, func(r *Row) error { r.Send = false; return nil }); err != nil {
+		return err
+	}
+	return b.Remove(ctx, id)
+}
+
 // Times of the sweep.
 const (
 	sweepEvery = 10 * time.Minute

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/files"
 	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/testkit"
@@ -114,12 +115,16 @@ func TestSendRefusedLeavesNothing(t *testing.T) {
 		t.Fatal(err, a.left())
 	}
 	// What passes is tried again after a start.
-	a.outbox.err = problem.New(503, "not_ready", "later")
+	a.outbox.err = gateway.OutboxFull()
 	if u, err = box.Begin(ctx, files.New{Size: 5, Channel: "ch", Send: true}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = box.Append(ctx, u.ID, 0, strings.NewReader("hello"))
-	a.code(err, "not_ready")
+	a.code(err, "outbox_full")
+	a.open()
+	if err := a.clock.BlockUntilContext(ctx, 2); err != nil { // the sweep, and what waits to be sent
+		t.Fatal(err)
+	}
 	a.close()
 	a.outbox.err = nil
 	a.open()

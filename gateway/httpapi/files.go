@@ -167,7 +167,7 @@ func (a *api) postFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		// One request: what it did not complete is of no use to anybody.
-		if rerr := a.Files.Remove(context.WithoutCancel(r.Context()), up.ID); rerr != nil && problem.CodeOf(rerr) != files.CodeFileUnknown {
+		if rerr := a.Files.Abandon(context.WithoutCancel(r.Context()), up.ID); rerr != nil && problem.CodeOf(rerr) != files.CodeFileUnknown {
 			a.Log.Warn("an upload that failed could not be deleted", "err", rerr)
 		}
 		return incomplete(err)

@@ -284,6 +284,12 @@ func TestFileRefusals(t *testing.T) {
 	resp, b = f.do(t, "POST", "files?channel=t&send=true", strings.NewReader("x"))
 	refused(t, resp, b, 422, "schema")
 	f.nothingLeft(t)
+	// Not sent now: whoever was told so sends it again, so that this one must not
+	// go out after a start.
+	f.sender.err = gateway.OutboxFull()
+	resp, b = f.do(t, "POST", "files?channel=t&send=true", strings.NewReader("x"))
+	refused(t, resp, b, 429, "outbox_full")
+	f.nothingLeft(t)
 }
 
 type zeros struct{}
