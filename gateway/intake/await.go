@@ -16,6 +16,8 @@ const (
 	maxAwaits          = 1024      // of one session, as with holes
 	maxAwaitsPerSender = 2048      // of one sender
 	maxAwaitsInAll     = 8192      // of all
+	maxFilesPerSender  = 16_384    // objects that entries of one sender wait for
+	maxFilesInAll      = 65_536    // of all
 	maxTakes           = 8         // descriptions given to Objects at the same time
 	objectsPerSender   = 32        // objects of one sender that are brought here at once
 	objectsInAll       = 256       // objects of all senders
@@ -44,6 +46,7 @@ type Await struct {
 	lines   []gateway.Entry  // of its messages, told of again when they are here
 	busy    bool             // its body is being fetched
 	counted int              // bytes of its body that its sender's share counts
+	files   int              // objects that count as awaited
 	next    int64            // when to try again, ms; 0: now
 	tries   int
 }
@@ -129,13 +132,28 @@ func (l *Ledger) uncustodied() *Await {
 // roomToAwait reports whether one more entry of the session may wait for its
 // content.
 func (x *Intake) roomToAwait(s *session) bool {
-	return len(s.led.Awaits) < maxAwaits && x.awaits[s.row.Sender] < maxAwaitsPerSender && x.awaitsN < maxAwaitsInAll
+	return len(s.led.Awaits) < maxAwaits && x.awaits[s.row.Sender] < maxAwaitsPerSender && x.awaitsN < maxAwaitsInAll && x.roomForFiles(s)
+}
+
+// roomForFiles reports whether one more entry may bring objects.
+func (x *Intake) roomForFiles(s *session) bool {
+	return x.files[s.row.Sender] < maxFilesPerSender && x.filesN < maxFilesInAll
+}
+
+// countFiles has n objects of an entry count as awaited.
+func (x *Intake) countFiles(s *session, a *Await, n int) {
+	x.filesN += n - a.files
+	if x.files[s.row.Sender] += n - a.files; x.files[s.row.Sender] <= 0 {
+		delete(x.files, s.row.Sender)
+	}
+	a.files = n
 }
 
 // await notes that the content of an entry is on its way.
 func (x *Intake) await(s *session, a *Await) {
 	s.led.await(a)
 	x.countAwaits(s, 1)
+	x.countFiles(s, a, len(a.Objects))
 	x.active[s.row.ID] = s
 	s.pursue = true
 	x.touch(s, false)
@@ -145,6 +163,7 @@ func (x *Intake) await(s *session, a *Await) {
 func (x *Intake) arrived(s *session, a *Await) {
 	s.led.arrived(a.Seq)
 	x.countAwaits(s, -1)
+	x.countFiles(s, a, 0)
 	for i := range a.Objects {
 		x.atRest(s, &a.Objects[i])
 	}

@@ -46,6 +46,8 @@ type Intake struct {
 	rewound time.Time
 	awaits  map[string]int // entries whose content is on its way, by sender address
 	awaitsN int
+	files   map[string]int // objects that these wait for, by sender address
+	filesN  int
 	taken   map[string]share // objects that Objects is at, by sender address
 	takenN  int
 	taking  int  // descriptions on their way to Objects
@@ -243,6 +245,7 @@ func (x *Intake) start(ctx context.Context) error {
 	x.active, x.strange = make(map[int64]*session), make(map[strangerKey]*named)
 	x.due, x.streams = make(map[peerKey]*dueReceipt), make(map[string]*StreamRow)
 	x.awaits, x.awaitsN = make(map[string]int), 0
+	x.files, x.filesN = make(map[string]int), 0
 	x.taken, x.takenN = make(map[string]share), 0
 	if err := x.watchAgain(ctx); err != nil {
 		return err

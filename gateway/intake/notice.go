@@ -22,6 +22,9 @@ func (x *Intake) pursueBody(ctx context.Context, s *session, a *Await, now int64
 		return 0, nil
 	case now < a.next:
 		return a.next, nil
+	case !x.roomForFiles(s): // it may bring more of them
+		x.crowded = true
+		return 0, nil
 	}
 	if a.notice == nil {
 		proof, err := x.d.Store.Proof(ctx, s.entryID(a.Seq))
@@ -104,6 +107,7 @@ func (x *Intake) filled(ctx context.Context, it *item) error {
 	}
 	if it.object && len(it.awaits) > 0 {
 		a.Objects, a.Bad, a.next, a.tries = it.awaits, it.faults, 0, 0
+		x.countFiles(s, a, len(a.Objects))
 		s.pursue = true
 		x.touch(s, false)
 	} else {

@@ -260,6 +260,43 @@ func TestObjectFlood(t *testing.T) {
 	w.until("the next is taken", func() bool { return w.objects.count() == 32+4+2 })
 }
 
+// TestObjectsOfOneEnvelope: an envelope has room for hundreds of files, and they
+// count one by one, also when its body comes apart.
+func TestObjectsOfOneEnvelope(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		w := newWorld(t)
+		f := w.sender().open()
+		f.s.send(f.grant)
+		for range 20 {
+			frames := make([]envelope.Frame, 900)
+			for i := range frames {
+				frames[i] = carries(file("a", "text/csv", 5))
+			}
+			e := f.seal(frames...)
+			if apart {
+				w.bodies.put(e)
+				f.s.send(e.Notice().Bytes())
+			} else {
+				f.s.send(e.Bytes())
+			}
+			w.settled()
+		}
+		awaited := func() (n int) {
+			row := must(w.store.Intake().Session(w.ctx, f.core.Session()))
+			return len(row.Ledger)
+		}
+		w.until("most are noted", func() bool { return awaited() > 50<<10 })
+		if !apart {
+			w.event("throttled")
+		}
+		w.pass(time.Second)
+		if n := awaited(); n > 300<<10 {
+			t.Fatalf("the ledger has %d bytes", n)
+		}
+		w.halt()
+	}
+}
+
 // TestStrangeNews: what Objects says about nothing that is awaited, in any
 // form, changes nothing.
 func TestStrangeNews(t *testing.T) {

@@ -146,6 +146,7 @@ func (x *Intake) unload(s *session) {
 	delete(x.active, s.row.ID)
 	for _, a := range s.led.Awaits {
 		x.count(s, a, 0)
+		x.countFiles(s, a, 0)
 		for i := range a.Objects {
 			x.atRest(s, &a.Objects[i])
 		}
@@ -229,6 +230,7 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	x.countAwaits(s, len(s.led.Awaits))
 	for _, a := range s.led.Awaits {
 		x.count(s, a, a.Len)
+		x.countFiles(s, a, len(a.Objects))
 	}
 	s.pursue = true
 	if row.Lane > 0 {
