@@ -115,14 +115,18 @@ func cookieName(about About) string {
 // cookie from this host only, so that no neighbour in the domain can plant one.
 const hostOnly = "__Host-"
 
-// secretOf returns the secret of a request's session cookie.
+// secretOf returns the secret of a request's session cookie. Over TLS one of
+// the plain name does not count: a neighbour may have planted it.
 func (a *api) secretOf(r *http.Request) (string, bool) {
-	for _, name := range []string{hostOnly + a.cookie, a.cookie} {
-		if c, err := r.Cookie(name); err == nil {
-			return c.Value, true
-		}
+	name := a.cookie
+	if secure(r) {
+		name = hostOnly + name
 	}
-	return "", false
+	c, err := r.Cookie(name)
+	if err != nil {
+		return "", false
+	}
+	return c.Value, true
 }
 
 // secure reports whether the browser came over TLS, to this server or to the

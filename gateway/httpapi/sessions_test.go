@@ -187,9 +187,15 @@ func TestOverTLS(t *testing.T) {
 	if !c.Secure || !strings.HasPrefix(c.Name, "__Host-"+gateway.SessionCookie) {
 		t.Fatalf("cookie %+v", c)
 	}
-	// A planted cookie of the plain name does not win.
+	// A planted cookie of the plain name does not win, and does not count alone.
 	plain := strings.TrimPrefix(c.Name, "__Host-")
-	if status, code := f.ask(t, "GET", "/api/v1/identity", "", map[string]string{"Cookie": plain + "=planted; " + c.Name + "=" + c.Value}); status != 200 {
+	ask := func(cookie string) (int, string) {
+		return f.ask(t, "GET", "/api/v1/identity", "", map[string]string{"X-Forwarded-Proto": "https", "Cookie": cookie})
+	}
+	if status, code := ask(plain + "=planted; " + c.Name + "=" + c.Value); status != 200 {
+		t.Fatal(status, code)
+	}
+	if status, code := ask(plain + "=" + c.Value); status != 401 {
 		t.Fatal(status, code)
 	}
 }
