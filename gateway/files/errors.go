@@ -45,5 +45,3 @@ func TooLarge(limit int64) error {
 	return problem.New(http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("a file may have %d bytes in this network", limit)).
 		With("limit", limit).WithHint("split it into several files")
 }
-
-var errLater = problem.New(http.StatusServiceUnavailable, "not_ready", "this part of the gateway is not ready")

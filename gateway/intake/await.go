@@ -118,17 +118,6 @@ func (l *Ledger) firstAwait(from uint64) *Await {
 	return nil
 }
 
-// uncustodied returns the first await that receipts stop before, nil when
-// there is none.
-func (l *Ledger) uncustodied() *Await {
-	for _, a := range l.Awaits {
-		if a.Why == 0 && !a.Lazy {
-			return a
-		}
-	}
-	return nil
-}
-
 // roomToAwait reports whether one more entry of the session may wait for its
 // content.
 func (x *Intake) roomToAwait(s *session) bool {
