@@ -231,7 +231,7 @@ func TestOtherSites(t *testing.T) {
 		"a form that deletes":            {"DELETE", "channels/t", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, "csrf"},
 		"signing somebody else in":       {"POST", "sessions", `{"token":"x"}`, map[string]string{"Sec-Fetch-Site": "cross-site"}, "csrf"},
 		"signing out from another site":  {"DELETE", "sessions/current", "", map[string]string{"X-CSRF-Token": b.csrf, "Origin": "http://evil.example"}, "csrf"},
-		"a cookie of another name":       {"GET", "identity", "", map[string]string{"Cookie": gateway.SessionCookie + strings.TrimLeft(b.cookie, "spine_on0123456789abcdef")}, "key_missing"},
+		"a cookie of another name":       {"GET", "identity", "", map[string]string{"Cookie": gateway.SessionCookie + strings.TrimLeft(b.cookie, "spine_o0123456789abcdf")}, "key_missing"},
 		"a cookie that is too long":      {"GET", "identity", "", map[string]string{"Cookie": b.cookie + strings.Repeat("A", 4000)}, "session_invalid"},
 		"method override does not exist": {"POST", "messages", send, map[string]string{"X-HTTP-Method-Override": "GET"}, "csrf"},
 	} {
