@@ -104,7 +104,7 @@ func (s *summary) print(a *app) {
 	m := s.Messages
 	w("%d messages sent, %d delivered, %d verified, %d lost; latency p50 %.1f ms, p99 %.1f ms", m.Sent, m.Delivered, m.Verified, m.Lost, s.LatencyMS.P50, s.LatencyMS.P99)
 	if f := s.File; f != nil {
-		w("a file of %d MB: %.1f MB/s, plain %.1f MB/s, the same at the other side: %t", f.Bytes/1_000_000, f.MBPerS, f.PlainMBPer, f.SHA256OK)
+		w("a file of %d MB: %.1f MB/s (with its upload %.1f), plain %.1f MB/s, the same at the other side: %t", f.Bytes/1_000_000, f.MBPerS, f.WithUpload, f.PlainMBPer, f.SHA256OK)
 	}
 	for _, name := range villain.Attacks {
 		w("  %-12s %s", name, s.Attacks[name])
