@@ -45,6 +45,12 @@ type Topics interface {
 	ForChannel(ctx context.Context, channel string) (digest envelope.Digest, v schema.Validator, err error)
 }
 
+// Held tells whether a message is still to be handed over, or may be read
+// again: what it carries is needed; *inbox.Inbox is one.
+type Held interface {
+	Held(ctx context.Context, messages []string) (bool, error)
+}
+
 // Deps are what a Box stands on.
 type Deps struct {
 	Store    Store
@@ -80,6 +86,7 @@ type Box struct {
 	clock   clockwork.Clock
 	log     *slog.Logger
 	sender  gateway.Sender
+	held    Held
 	pushed  []func(file string, err error)
 	done    func(key string, err error)
 	crew    crew
@@ -140,6 +147,10 @@ func (b *Box) Max() int64 { return b.max }
 
 // SetSender says who sends a file that was uploaded with New.Send; before Run.
 func (b *Box) SetSender(s gateway.Sender) { b.sender = s }
+
+// SetHeld says who knows which received messages are still needed: their files
+// stay beyond their time. Before Run.
+func (b *Box) SetHeld(h Held) { b.held = h }
 
 // OnPushed has fn called when every part of a file that Frame or Repush asked
 // for is at the broker, or with why it cannot be brought there at present (it

@@ -171,6 +171,7 @@ type house struct {
 	quota  int64
 	max    int64
 	wrap   func(files.Blobs) files.Blobs
+	held   files.Held
 
 	box    *files.Box
 	blobs  *blobfile.Store
@@ -220,6 +221,7 @@ func (h *house) open() *files.Box {
 	h.box.OnPushed(func(_ string, err error) { h.pushed <- err })
 	h.box.OnDone(func(key string, err error) { h.done <- taken{key, err} })
 	h.box.SetSender(h.outbox)
+	h.box.SetHeld(h.held)
 	run, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

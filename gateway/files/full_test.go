@@ -130,3 +130,47 @@ func TestQuotaAndRetention(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// unread is an inbox of which a test says whether it still has the messages.
+type unread struct {
+	has   atomic.Bool
+	asked chan []string
+}
+
+func (u *unread) Held(_ context.Context, messages []string) (bool, error) {
+	u.asked <- messages
+	return u.has.Load(), nil
+}
+
+// TestReceivedFilesStayForUnreadMessages: what a message carries stays as long
+// as the inbox has the message, whatever the time of files is.
+func TestReceivedFilesStayForUnreadMessages(t *testing.T) {
+	ctx := testkit.Context(t)
+	want := content(1, 1000)
+	a, _, o := sent(t, want)
+	inbox := &unread{asked: make(chan []string, 100)}
+	inbox.has.Store(true)
+	b := newHouse(t)
+	b.broker, b.held = a.broker, inbox
+	box := b.open()
+	id := b.take("k", o, nil)
+	b.told("k", "")
+	for range 2 {
+		if err := b.clock.BlockUntilContext(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.Advance(31 * 24 * time.Hour)
+		if got := next(t, inbox.asked); len(got) != 1 || got[0] != "0b000000-0000-4000-8000-000000000001" {
+			t.Fatal(got)
+		}
+		b.is(id, want)
+	}
+	inbox.has.Store(false)
+	b.clock.Advance(2 * time.Hour)
+	for {
+		if _, err := box.Entry(ctx, id); problem.CodeOf(err) == files.CodeFileUnknown {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

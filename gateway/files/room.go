@@ -122,10 +122,11 @@ func (b *Box) Abandon(ctx context.Context, id string) error {
 const (
 	sweepEvery = 10 * time.Minute
 	sweepPage  = 100
+	heldAgain  = time.Hour // until a file that a message needs is looked at again
 )
 
 // sweep deletes uploads that did not go on, files that did not come in their
-// time, and those whose time here is over.
+// time, and those whose time here is over unless a received message needs them.
 func (b *Box) sweep(ctx context.Context) error {
 	now := b.now()
 	return errors.Join(b.sweepOne(ctx, StateUploading, now-uploadIdle), b.sweepOne(ctx, StatePulling, now), b.sweepOne(ctx, StateReady, now-b.keep))
@@ -160,7 +161,29 @@ func (b *Box) expire(ctx context.Context, r *Row, before int64) error {
 		})
 		return err
 	}
+	if needed, err := b.isHeld(ctx, r); err != nil {
+		return err
+	} else if needed {
+		_, err := b.store.Change(ctx, r.ID, func(r *Row) error {
+			r.Touched = max(r.Touched, before+heldAgain.Milliseconds())
+			return nil
+		})
+		return err
+	}
 	return b.drop(ctx, r.ID)
+}
+
+// isHeld reports whether a message that was not handed over to everybody has
+// its content in a file: it was receipted, nobody would send it again.
+func (b *Box) isHeld(ctx context.Context, r *Row) (bool, error) {
+	if b.held == nil || r.Direction != In || r.State != StateReady {
+		return false, nil
+	}
+	messages, err := b.store.Messages(ctx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	return b.held.Held(ctx, messages)
 }
 
 // dropOrphans deletes what belongs to no file: parts that were stored and not

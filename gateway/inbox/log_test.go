@@ -117,6 +117,15 @@ func TestLogOfPruned(t *testing.T) {
 	if len(d.all(gateway.EntryFilter{Channel: "in", Max: 10})) != 4 {
 		t.Fatal("before")
 	}
+	held := func(want bool, ids ...string) {
+		t.Helper()
+		if got, err := d.in.Held(d.ctx, ids); err != nil || got != want {
+			t.Fatalf("held %v, %v; want %v", got, err, want)
+		}
+	}
+	other := gateway.FormatID(logID(1000))
+	held(true, other, got[0].ID)
+	held(false, other)
 	d.clock.Advance(inbox.DefaultKeep + time.Hour)
 	ctx, cancel := context.WithCancel(d.ctx)
 	done := make(chan error)
@@ -124,6 +133,7 @@ func TestLogOfPruned(t *testing.T) {
 	d.must(d.clock.BlockUntilContext(d.ctx, 1)) // pruned, swept, and waiting for the next time
 	cancel()
 	d.must(<-done)
+	held(false, other, got[0].ID)
 	list := d.all(gateway.EntryFilter{Max: 3})
 	if len(list) != 8 {
 		t.Fatalf("%d entries", len(list))

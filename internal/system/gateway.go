@@ -174,6 +174,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 		return err
 	}
 	in := inbox.New(inbox.Deps{Store: g.store.Inbox(), Vault: vault, Channels: rules, Clock: b.Clock, Log: b.Log, Objects: box})
+	box.SetHeld(in)
 	taker := intake.New(intake.Deps{
 		Network: intake.Network{Retention: retention, Wire: int(network.Wire), Cap: int(network.Cap), FileMax: network.FileMax},
 		Mailbox: g.link, Store: g.store.Intake(), Vault: vault, Inbox: in, Self: g.self, Trust: book, Channels: rules,
