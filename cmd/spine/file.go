@@ -171,11 +171,7 @@ func goOn(ctx context.Context, gw *client.Client, root *os.Root, show func(name 
 		bar := show(name)
 		_, err := download(ctx, gw, root, id, bar.show)
 		bar.end()
-		switch problem.CodeOf(err) {
-		case "":
-		case "file_unknown": // its time at the gateway is over
-			_ = root.Remove(name)
-		default:
+		if err != nil && problem.CodeOf(err) != "file_unknown" { // its time at the gateway is over
 			return err
 		}
 	}
@@ -207,8 +203,9 @@ func download(ctx context.Context, gw *client.Client, root *os.Root, id string, 
 		err = out.Sync()
 	}
 	if err != nil {
-		if problem.CodeOf(err) == "content_hash" {
-			_ = root.Remove(part) // what was here before was other bytes
+		switch problem.CodeOf(err) {
+		case "content_hash", "file_unknown": // what was here is other bytes, or never becomes whole
+			_ = root.Remove(part)
 		}
 		return nil, err
 	}

@@ -15,8 +15,8 @@ func TestStrangersCannotSteerTheTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := messageLine(&gateway.Message{Channel: "c", From: "did:\x1b[2J", Body: body, Corr: "a\nb\r", Type: "text/\u2066x",
-		Checks: map[string]string{"seal": "ok", "role\x07": "not made"}, Redelivered: true, Late: true}, "")
+	line := messageLine(&received{Message: &gateway.Message{Channel: "c", From: "did:\x1b[2J", Body: body, Corr: "a\nb\r", Type: "text/\u2066x",
+		Checks: map[string]string{"seal": "ok", "role\x07": "not made"}, Redelivered: true, Late: true}})
 	if printable(line) != line {
 		t.Errorf("control characters in %q", line)
 	}

@@ -23,7 +23,8 @@ type receiveCmd struct {
 	Out      string        `help:"Save files that come with messages in this folder; nothing there is overwritten." placeholder:"DIR" type:"path"`
 	NoAck    bool          `name:"no-ack" help:"Do not acknowledge: the messages come again, marked."`
 
-	out *os.Root
+	out  *os.Root
+	lost int // messages whose file was gone
 }
 
 // Help is shown by spine receive --help.
@@ -41,6 +42,8 @@ Example:
 
 With --out a message is acknowledged once its file is complete on disk and its
 hash is that of the message; a download that broke off goes on where it was.
+A message whose file is no longer at the gateway is printed with lost=file_unknown
+and acknowledged, since the file does not come back; the exit status is 1 then.
 ` + gatewayHelp
 }
 
@@ -53,8 +56,20 @@ const (
 	lineBody   = 400              // bytes of a body on a line for people
 )
 
+// errLost ends a run in which files were gone.
+var errLost = problem.New(404, "file_unknown", "the files of some messages are no longer at the gateway").
+	WithHint("these messages are printed with lost; have their files sent again")
+
 // Run receives messages.
 func (c *receiveCmd) Run(a *app) error {
+	err := c.receive(a)
+	if err == nil && c.lost > 0 {
+		return errLost.With("messages", c.lost)
+	}
+	return err
+}
+
+func (c *receiveCmd) receive(a *app) error {
 	if c.Max < 0 || c.Wait < 0 || c.Wait > waitMax {
 		return problem.New(400, "arguments", "--max is a number from 1, --wait a time up to 60s")
 	}
@@ -140,10 +155,11 @@ func (c *receiveCmd) openOut() error {
 }
 
 // received is a message as it is printed; Saved is the name of its file in the
-// folder of --out.
+// folder of --out, Lost the code of why there is none.
 type received struct {
 	*gateway.Message
 	Saved string `json:"saved,omitempty"`
+	Lost  string `json:"lost,omitempty"`
 }
 
 // hand saves files, prints messages and then acknowledges them: one that could
@@ -160,6 +176,12 @@ func (c *receiveCmd) hand(a *app, gw *client.Client, list []gateway.Message) err
 			bar := newBar(a.stderr, m.File.Name)
 			m.Saved, failed = fetchFile(a.ctx, gw, c.out, m.File, bar.show)
 			bar.end()
+			if problem.CodeOf(failed) == errLost.Code {
+				// It does not come back: kept, the message would fail every run
+				// and hold up those behind it.
+				m.Lost, failed = errLost.Code, nil
+				c.lost++
+			}
 			if failed != nil {
 				break // those before it are done with
 			}
@@ -169,7 +191,7 @@ func (c *receiveCmd) hand(a *app, gw *client.Client, list []gateway.Message) err
 				return fmt.Errorf("print message: %w", err)
 			}
 		} else {
-			fmt.Fprintln(&out, messageLine(m.Message, m.Saved))
+			fmt.Fprintln(&out, messageLine(&m))
 		}
 		tokens = append(tokens, m.Ack)
 	}
@@ -186,7 +208,7 @@ func (c *receiveCmd) hand(a *app, gw *client.Client, list []gateway.Message) err
 
 // messageLine is a message for people: when, where, from whom, what, and what
 // is known about it. Nothing in it can steer a terminal.
-func messageLine(m *gateway.Message, saved string) string {
+func messageLine(m *received) string {
 	body := m.Body
 	var compact bytes.Buffer
 	switch {
@@ -209,7 +231,8 @@ func messageLine(m *gateway.Message, saved string) string {
 	}
 	if m.File != nil {
 		add("sha256", m.File.SHA256)
-		add("saved", saved)
+		add("saved", m.Saved)
+		add("lost", m.Lost)
 	}
 	good := 0
 	for name, result := range m.Checks {
