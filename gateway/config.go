@@ -19,8 +19,9 @@ type Config struct {
 	Instance     uint64        `yaml:"instance" default:"0" doc:"number of this instance, 0 to 7, of several gateways of one DID"`
 	OutboxMax    int64         `yaml:"outbox_max" default:"1000000" doc:"messages that may wait in the outbox"`
 	FilesQuota   int64         `yaml:"files_quota" default:"0" doc:"bytes that files may take here; 0 means no limit but the disk's"`
+	FilesShare   int64         `yaml:"files_share" default:"68719476736" doc:"bytes that files received from one sender may take here; with a files_quota it is a quarter of that instead"`
 	FilesReserve int64         `yaml:"files_reserve" default:"268435456" doc:"bytes of the disk that files leave free, for the database beside them"`
-	FilesKeep    time.Duration `yaml:"files_keep" default:"720h" doc:"how long files stay here"`
+	FilesKeep    time.Duration `yaml:"files_keep" default:"720h" doc:"how long files stay here; received ones stay at least as long as their messages"`
 	Poll         time.Duration `yaml:"poll" default:"250ms" doc:"how often the chain's head is asked for"`
 }
 
@@ -35,8 +36,8 @@ func (c *Config) Validate() error {
 		return errors.New("network is missing")
 	case c.RPC == "":
 		return errors.New("rpc is missing")
-	case c.FilesQuota < 0 || c.FilesKeep < 0 || c.FilesReserve < 0:
-		return errors.New("files_quota, files_keep or files_reserve is negative")
+	case c.FilesQuota < 0 || c.FilesShare < 0 || c.FilesKeep < 0 || c.FilesReserve < 0:
+		return errors.New("files_quota, files_share, files_keep or files_reserve is negative")
 	case c.Instance > 7:
 		return errors.New("instance is not within 0 to 7")
 	}

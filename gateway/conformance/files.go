@@ -182,6 +182,11 @@ func filesLists(t *testing.T, open func() files.Store) {
 	if used, err := st.Used(ctx); err != nil || used != 500 {
 		t.Fatal(used, err)
 	}
+	for from, want := range map[string]int64{"did:a": 100, "did:b": 0} { // sent ones have no sender's share
+		if used, err := st.UsedFrom(ctx, from); err != nil || used != want {
+			t.Fatal(from, used, err)
+		}
+	}
 	for _, m := range []string{"m1", "m2", "m1"} {
 		ok(t, st.Note(ctx, "a", m))
 	}

@@ -63,13 +63,18 @@ type Deps struct {
 	RetentionMS int64
 	FileMax     int64         // bytes of one file; 0: envelope.FileMax
 	Quota       int64         // bytes of all files here; 0: no limit but the disk's
+	Share       int64         // bytes of all files received from one sender, 0: DefaultShare; with a Quota it is a quarter of that
 	Keep        time.Duration // how long files stay; 0: DefaultKeep
 	Clock       clockwork.Clock
 	Log         *slog.Logger
 }
 
-// DefaultKeep is how long files stay when nothing else is said.
-const DefaultKeep = 30 * 24 * time.Hour
+// What holds when nothing else is said: how long files stay, and how much room
+// those of one sender may take.
+const (
+	DefaultKeep  = 30 * 24 * time.Hour
+	DefaultShare = 64 << 30
+)
 
 // Box keeps files. Its methods may be called from many goroutines.
 type Box struct {
@@ -81,6 +86,7 @@ type Box struct {
 	vault   *vault
 	max     int64
 	quota   int64
+	share   int64
 	keep    int64 // ms
 	retain  int64 // ms
 	clock   clockwork.Clock
@@ -123,6 +129,11 @@ func Open(ctx context.Context, d Deps) (*Box, error) {
 	if d.FileMax <= 0 {
 		d.FileMax = envelope.FileMax
 	}
+	if d.Quota > 0 {
+		d.Share = d.Quota / 4
+	} else if d.Share <= 0 {
+		d.Share = DefaultShare
+	}
 	if d.Keep <= 0 {
 		d.Keep = DefaultKeep
 	}
@@ -132,7 +143,7 @@ func Open(ctx context.Context, d Deps) (*Box, error) {
 	}
 	b := &Box{
 		store: d.Store, blobs: d.Blobs, remote: d.Remote, topics: d.Topics, meter: d.Activity, vault: v,
-		max: min(d.FileMax, envelope.MaxObject), quota: d.Quota, keep: d.Keep.Milliseconds(), retain: d.RetentionMS, clock: d.Clock, log: d.Log,
+		max: min(d.FileMax, envelope.MaxObject), quota: d.Quota, share: d.Share, keep: d.Keep.Milliseconds(), retain: d.RetentionMS, clock: d.Clock, log: d.Log,
 		window: make(chan struct{}, transfers), intakes: make(chan struct{}, senders),
 		active: make(map[string]*appending), pushing: make(map[string]*push), pulls: make(map[string]*pull),
 	}

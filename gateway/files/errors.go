@@ -36,6 +36,7 @@ var (
 	ErrType          = problem.New(http.StatusUnprocessableEntity, CodeTypeInvalid, "this is not a media type").WithHint("such as text/csv, at most 128 bytes")
 	ErrEmpty         = problem.New(http.StatusUnprocessableEntity, CodeBodyEmpty, "the file is empty").WithHint("a file has at least one byte")
 	ErrFull          = problem.New(http.StatusInsufficientStorage, CodeStorageFull, "there is no room left for this file").WithHint("delete files that are no longer needed, or give the gateway more room (files_quota)")
+	ErrShare         = problem.New(http.StatusInsufficientStorage, CodeStorageFull, "the files of this sender take as much room here as those of one may").WithHint("delete files of this sender that are no longer needed, or give the gateway more room (files_quota, files_share)")
 	ErrThrottled     = problem.New(http.StatusTooManyRequests, CodeThrottled, "too many uploads are under way").WithHint("try again when one has ended")
 	ErrDamaged       = problem.New(http.StatusInternalServerError, CodeFileDamaged, "a stored part of this file is not what was stored").WithHint("check the disk; have the file sent again")
 )

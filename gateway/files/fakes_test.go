@@ -169,6 +169,7 @@ type house struct {
 	meter  *meter
 	topics files.Topics
 	quota  int64
+	share  int64
 	max    int64
 	wrap   func(files.Blobs) files.Blobs
 	held   files.Held
@@ -215,7 +216,7 @@ func (h *house) open() *files.Box {
 		blobs = h.wrap(blobs)
 	}
 	h.box, err = files.Open(ctx, files.Deps{Store: h.store.Files(), Blobs: blobs, Remote: h.broker, Keyring: ring, Topics: h.topics, Activity: h.meter,
-		RetentionMS: 7 * 24 * 3600 * 1000, FileMax: h.max, Quota: h.quota, Clock: h.clock, Log: testkit.Logger(h.t)})
+		RetentionMS: 7 * 24 * 3600 * 1000, FileMax: h.max, Quota: h.quota, Share: h.share, Clock: h.clock, Log: testkit.Logger(h.t)})
 	must(err)
 	h.pushed, h.done = make(chan error, 100), make(chan taken, 100)
 	h.box.OnPushed(func(_ string, err error) { h.pushed <- err })

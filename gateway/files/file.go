@@ -118,6 +118,8 @@ type Store interface {
 	Remove(ctx context.Context, id string) ([]envelope.Digest, error)
 	// Used returns how many bytes all files are charged for.
 	Used(ctx context.Context) (int64, error)
+	// UsedFrom returns how many of them the files received from a sender are.
+	UsedFrom(ctx context.Context, from string) (int64, error)
 	// Due returns up to max files of one state (empty: any) that were last
 	// touched before a time and need not be kept beyond it, oldest first.
 	Due(ctx context.Context, state string, before int64, max int) ([]Row, error)

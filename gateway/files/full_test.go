@@ -174,3 +174,37 @@ func TestReceivedFilesStayForUnreadMessages(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// TestShareOfOneSender: the files of one sender take no more than their share;
+// what does not fit waits, and other senders' files come.
+func TestShareOfOneSender(t *testing.T) {
+	ctx := testkit.Context(t)
+	a, _, first := sent(t, content(1, 60_000))
+	second := a.object(a.put("2", content(2, 60_000)), until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*house{"share": {share: 100_000}, "quota": {quota: 400_000}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.broker, h.share, h.quota = a.broker, b.share, b.quota
+			box := h.open()
+			had := h.take("k1", first, nil)
+			h.told("k1", "")
+			h.take("k2", second, nil)
+			h.told("k2", files.CodeStorageFull)
+			if _, err := box.Take(ctx, "k3", "did:b", "ch", "0b000000-0000-4000-8000-000000000002", second, envelope.Digest{9}, nil, until); err != nil {
+				t.Fatal(err)
+			}
+			h.told("k3", "")
+			if err := box.Remove(ctx, had); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.clock.BlockUntilContext(ctx, 2); err != nil {
+				t.Fatal(err)
+			}
+			h.clock.Advance(time.Second)
+			h.told("k2", "")
+		})
+	}
+}

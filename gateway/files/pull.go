@@ -129,12 +129,12 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 	return r, m, b.store.Note(ctx, r.ID, messageID)
 }
 
-// addReceived stores the row of a new object. It counts in the quota at once
-// where that has room for it; else pulling waits for room.
+// addReceived stores the row of a new object. It counts in the quota and in its
+// sender's share at once where they have room for it; else pulling waits for room.
 func (b *Box) addReceived(ctx context.Context, r *Row, o *envelope.Object, messageID string) (*Row, error) {
 	b.room.Lock()
 	defer b.room.Unlock()
-	if n := o.SealedSize(); b.fits(ctx, n) == nil {
+	if n := o.SealedSize(); b.fitsFrom(ctx, r.From, n) == nil {
 		r.Charged = n
 	}
 	b.claims.RLock()
@@ -309,14 +309,15 @@ func (b *Box) pullOnce(ctx context.Context, p *pull, r *Row, m *meta) error {
 	return err
 }
 
-// charge has the file count in the local quota; code storage_full.
+// charge has the file count in the local quota and in its sender's share; code
+// storage_full.
 func (b *Box) charge(ctx context.Context, r *Row, n int64) error {
 	if r.Charged > 0 {
 		return nil
 	}
 	b.room.Lock()
 	defer b.room.Unlock()
-	if err := b.fits(ctx, n); err != nil {
+	if err := b.fitsFrom(ctx, r.From, n); err != nil {
 		return err
 	}
 	_, err := b.store.Change(ctx, r.ID, func(r *Row) error { r.Charged = n; return nil })

@@ -57,6 +57,19 @@ func (b *Box) fits(ctx context.Context, n int64) error {
 	}
 }
 
+// fitsFrom reports whether n more bytes of a sender fit: into its share, so
+// that one sender leaves room for the others, and into the quota.
+func (b *Box) fitsFrom(ctx context.Context, from string, n int64) error {
+	used, err := b.store.UsedFrom(ctx, from)
+	if err != nil {
+		return err
+	}
+	if n > b.share-used {
+		return ErrShare.With("share", b.share)
+	}
+	return b.fits(ctx, n)
+}
+
 // evict deletes the oldest sent file that is no longer needed.
 func (b *Box) evict(ctx context.Context) (bool, error) {
 	rows, err := b.store.Due(ctx, StateReady, b.now(), sweepPage)

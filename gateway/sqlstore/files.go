@@ -319,6 +319,12 @@ func (s *fileStore) Used(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
+// UsedFrom implements files.Store.
+func (s *fileStore) UsedFrom(ctx context.Context, from string) (n int64, err error) {
+	err = s.db.QueryRow(ctx, `SELECT COALESCE(SUM(charged), 0) FROM file WHERE direction = 'in' AND peer = $1`, from).Scan(&n)
+	return n, err
+}
+
 // Due implements files.Store.
 func (s *fileStore) Due(ctx context.Context, state string, before int64, max int) ([]files.Row, error) {
 	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.touched < $1 AND f.keep < $1 AND ($2 = '' OR f.state = $2) ORDER BY f.touched, f.n LIMIT $3`, before, state, max)

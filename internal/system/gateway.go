@@ -149,7 +149,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	}
 	box, err := files.Open(ctx, files.Deps{
 		Store: g.store.Files(), Blobs: g.blobs, Remote: broker, Keyring: ring, Topics: topicsOf{rules, book}, Activity: meter,
-		RetentionMS: network.RetentionMS, FileMax: network.FileMax, Quota: cfg.FilesQuota, Keep: cfg.FilesKeep, Clock: b.Clock, Log: b.Log,
+		RetentionMS: network.RetentionMS, FileMax: network.FileMax, Quota: cfg.FilesQuota, Share: cfg.FilesShare, Keep: cfg.FilesKeep, Clock: b.Clock, Log: b.Log,
 	})
 	if err != nil {
 		return err
