@@ -129,10 +129,11 @@ func TestLength(t *testing.T) {
 // store that does not answer is given up.
 func TestShare(t *testing.T) {
 	slow, fine := signed(t, 300), signed(t, 300)
+	known := fine.CiphertextHash() // computed once: workers compare it
 	var mu sync.Mutex
 	busy, most := 0, 0
 	p, clock := run(t, func(ctx context.Context, hash [32]byte) (io.ReadCloser, error) {
-		if hash == fine.CiphertextHash() {
+		if hash == known {
 			return io.NopCloser(bytes.NewReader(fine.Ciphertext)), nil
 		}
 		mu.Lock()
