@@ -101,8 +101,8 @@ type Box struct {
 
 	// room is held while the quota is looked at and used.
 	room sync.Mutex
-	// claims is held for reading while blobs become part of a row, and for
-	// writing while those that belong to none are deleted.
+	// claims is held for reading while blobs become part of a row, or a row part
+	// of a message, and for writing while what belongs to none is deleted.
 	claims sync.RWMutex
 
 	mu      sync.Mutex
@@ -170,8 +170,9 @@ func (b *Box) OnPushed(fn func(file string, err error)) { b.pushed = append(b.pu
 
 // OnDone has fn called when what Take began has ended; err nil: in custody.
 // Codes content_hash (parts absent at the broker, or other bytes there: Take it
-// again), part, truncated, object, schema, too_large, and storage_full (it goes
-// on by itself once there is room). Before Run.
+// again), file_unknown (deleted meanwhile: Take it again), part, truncated,
+// object, schema, too_large, and storage_full (it goes on by itself once there
+// is room). Before Run.
 func (b *Box) OnDone(fn func(key string, err error)) { b.done = fn }
 
 // Run pushes, pulls, sends what was to be sent on completion, and sweeps what

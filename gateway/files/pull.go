@@ -126,6 +126,8 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 			return nil, nil, err
 		}
 	}
+	b.claims.RLock() // see dropSole
+	defer b.claims.RUnlock()
 	return r, m, b.store.Note(ctx, r.ID, messageID)
 }
 
@@ -240,15 +242,20 @@ func (b *Box) pulled(ctx context.Context, p *pull, r *Row, m *meta, err error, h
 		}
 		b.tell(*fileOf(r, m), phase, p.through.Load(), err)
 	}
+	// Only the first one's schema saw the content while it came.
+	var se *schema.Error
+	refused := errors.As(err, &se)
 	for _, w := range waiters {
 		werr := err
 		if werr == nil {
 			werr = b.Check(ctx, p.id, w.digest, w.v)
 			if werr != nil && hurdleOf(werr) == terminal && len(waiters) == 1 {
-				if derr := b.drop(ctx, p.id); derr != nil {
+				if derr := b.dropSole(ctx, p.id); derr != nil {
 					b.log.Error("a refused file could not be deleted", "err", derr)
 				}
 			}
+		} else if refused && (w.v == nil || w.digest != waiters[0].digest) {
+			werr = ErrUnknown // refused by another topic's schema: Take begins it anew
 		}
 		b.tellDone(w.key, werr)
 	}

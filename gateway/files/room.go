@@ -88,6 +88,22 @@ func (b *Box) evict(ctx context.Context) (bool, error) {
 func (b *Box) drop(ctx context.Context, id string) error {
 	b.claims.Lock()
 	defer b.claims.Unlock()
+	return b.forget(ctx, id)
+}
+
+// dropSole is drop for a received file, unless a second message carries it.
+func (b *Box) dropSole(ctx context.Context, id string) error {
+	b.claims.Lock()
+	defer b.claims.Unlock()
+	messages, err := b.store.Messages(ctx, id)
+	if err != nil || len(messages) > 1 {
+		return err
+	}
+	return b.forget(ctx, id)
+}
+
+// forget is drop where claims is held.
+func (b *Box) forget(ctx context.Context, id string) error {
 	orphans, err := b.store.Remove(ctx, id)
 	if err != nil {
 		return err

@@ -100,6 +100,55 @@ func (refusing) Validate([]byte) error { return &schema.Error{Code: schema.CodeS
 
 func (refusing) ValidateReader(io.Reader, string) error { return refusing{}.Validate(nil) }
 
+// slow refuses content once it is told to.
+type slow struct{ at, then chan struct{} }
+
+func (s slow) Validate([]byte) error {
+	close(s.at)
+	<-s.then
+	return refusing{}.Validate(nil)
+}
+
+// TestSchemaOfOneMessage: what the topic of one message refuses, another
+// message's topic may take.
+func TestSchemaOfOneMessage(t *testing.T) {
+	ctx := testkit.Context(t)
+	want := []byte("good\n")
+	a, _, o := sent(t, want)
+	other := func(h *house, key string) string {
+		t.Helper()
+		f, err := h.box.Take(ctx, key, "did:a", "ch", "0b000000-0000-4000-8000-000000000002", o, envelope.Digest{8}, lines{}, until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.ID
+	}
+	// The second comes while the first is checked.
+	b := receiver(t, a)
+	v := slow{make(chan struct{}), make(chan struct{})}
+	b.take("k1", o, v)
+	<-v.at
+	id := other(b, "k2")
+	b.told("k2", "")
+	close(v.then)
+	b.told("k1", schema.CodeSchema)
+	b.is(id, want)
+	// Both wait when the first one's schema refuses what comes.
+	c := newHouse(t)
+	hold := make(chan struct{})
+	c.broker = a.broker
+	c.broker.hold = hold
+	c.open()
+	c.take("k1", o, refusing{})
+	other(c, "k2")
+	close(hold)
+	c.told("k1", schema.CodeSchema)
+	c.told("k2", files.CodeFileUnknown)
+	id = other(c, "k2")
+	c.told("k2", "")
+	c.is(id, want)
+}
+
 func TestSendRefusedLeavesNothing(t *testing.T) {
 	a := newHouse(t)
 	box := a.open()

@@ -235,11 +235,11 @@ func TestDescribedTwice(t *testing.T) {
 func TestNeverCame(t *testing.T) {
 	_, _, o := sent(t, content(1, 50_000))
 	b := newHouse(t)
-	b.quota = 100_000
+	b.quota = 400_000
 	box := b.open()
 	id := b.take("k", o, nil)
 	b.told("k", "content_hash")
-	_, err := box.Begin(testkit.Context(t), files.New{Size: 60_000})
+	_, err := box.Begin(testkit.Context(t), files.New{Size: 370_000})
 	b.code(err, files.CodeStorageFull)
 	b.clock.Advance((until - start) * time.Millisecond)
 	if _, err := box.Entry(testkit.Context(t), id); err != nil {
@@ -252,7 +252,7 @@ func TestNeverCame(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := box.Begin(testkit.Context(t), files.New{Size: 60_000}); err != nil {
+	if _, err := box.Begin(testkit.Context(t), files.New{Size: 370_000}); err != nil {
 		t.Fatal(err)
 	}
 }
