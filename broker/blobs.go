@@ -185,7 +185,13 @@ func (b *Broker) PutBlob(ctx context.Context, s *Session, h blob.Hash, size, unt
 	if had {
 		return false, nil
 	}
-	if had, err = b.claim(ctx, s.DID, until, info); err == nil && !had {
+	had, err = b.claim(ctx, s.DID, until, info)
+	switch {
+	case err != nil: // another claim filled the share meanwhile: nobody pays for these bytes
+		if _, rerr := b.removeUnclaimed(context.WithoutCancel(ctx), h); rerr != nil {
+			b.Log.Warn("removing a blob that was not claimed failed", "err", rerr)
+		}
+	case !had:
 		err = problem.New(503, "blob_gone", "the blob was removed while it was stored").WithHint("send it again")
 	}
 	return err == nil, err

@@ -433,6 +433,60 @@ func TestShareOfTheStore(t *testing.T) {
 	}
 }
 
+// reading calls a function once before what it reads.
+type reading struct {
+	io.Reader
+	first func()
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	if f := r.first; f != nil {
+		r.first = nil
+		f()
+	}
+	return r.Reader.Read(p)
+}
+
+// TestShareFilledMeanwhile: of an upload whose share another claim filled, no
+// bytes stay that nobody pays for.
+func TestShareFilledMeanwhile(t *testing.T) {
+	s := blobStore(t, "", func(d *node.Deps) { d.Config.Limits.BlobQuota = 100_000 })
+	ctx := testkit.Context(t)
+	one, h1 := random(60_000)
+	two, h2 := random(50_000)
+	until := s.in(5 * time.Minute)
+	if got := s.put(t, s.join(t), h1, until, one); got != "201" {
+		t.Fatal(got)
+	}
+	upload := func(did string, first func()) {
+		t.Helper()
+		me := &broker.Session{DID: did}
+		body := &reading{bytes.NewReader(two), func() {
+			first()
+			if missing, err := s.Broker.Broker.HaveBlobs(ctx, me, []blob.Hash{h1}, until); err != nil || len(missing) != 0 {
+				t.Error(missing, err)
+			}
+		}}
+		if _, err := s.Broker.Broker.PutBlob(ctx, me, h2, int64(len(two)), until, body); problem.CodeOf(err) != "quota_exceeded" || body.first != nil {
+			t.Fatal(err)
+		}
+	}
+	upload("did:a", func() {})
+	if left := s.kept(t); len(left) != 1 {
+		t.Fatal(left)
+	}
+	// What somebody else claimed meanwhile stays.
+	other := s.join(t)
+	upload("did:b", func() {
+		if got := s.put(t, other, h2, until, two); got != "201" {
+			t.Error(got)
+		}
+	})
+	if left := s.kept(t); len(left) != 2 {
+		t.Fatal(left)
+	}
+}
+
 func TestBlobsEndWithTheLatestClaim(t *testing.T) {
 	s := blobStore(t, "", nil)
 	ctx := testkit.Context(t)
