@@ -250,7 +250,7 @@ func (d *demo) trade(a *app, rounds int) error {
 			line := fmt.Sprintf("%d sent   %d delivered   %d verified   %d under way   p50 %.1f ms   p99 %.1f ms", c.Sent, c.Received, c.Verified,
 				max(0, c.Sent-c.Received), percentile(lat, 50), percentile(lat, 99))
 			if f := d.participants[market.Aggregator].FleetTotals(); f.Bound > 0 {
-				line += fmt.Sprintf("   sun %.0f kW of %.0f possible, %d homes under an envelope, %d outside it", f.PV, f.Possible, f.Bound, f.Breaches)
+				line += fmt.Sprintf("   sun %.0f kW of %.0f possible, %d homes under an envelope, %d outside it", -f.PV, f.Possible, f.Bound, f.Breaches)
 			}
 			if line != last { // nothing new is not worth a line
 				fmt.Fprintln(a.stdout, time.Now().Format("15:04:05"), " ", line)
