@@ -73,6 +73,14 @@ func bare(mediaType string) string {
 // Validate implements Validator; the media type is not known.
 func (b *anyFile) Validate(doc []byte) error { return b.length(int64(len(doc))) }
 
+// ValidateSize implements Sized.
+func (b *anyFile) ValidateSize(mediaType string, size int64) error {
+	if !b.admits(bare(mediaType)) {
+		return &Error{Code: CodeSchema, Keyword: "mediaTypes", Message: "must have one of the media types " + clip(strings.Join(b.types, ", "))}
+	}
+	return b.length(size)
+}
+
 func (b *anyFile) length(n int64) error {
 	switch {
 	case n == 0:
@@ -85,8 +93,8 @@ func (b *anyFile) length(n int64) error {
 
 // ValidateReader implements Streamer.
 func (b *anyFile) ValidateReader(r io.Reader, mediaType string) error {
-	if !b.admits(bare(mediaType)) {
-		return &Error{Code: CodeSchema, Keyword: "mediaTypes", Message: "must have one of the media types " + clip(strings.Join(b.types, ", "))}
+	if err := b.ValidateSize(mediaType, 1); err != nil {
+		return err // whatever comes
 	}
 	if b.max > 0 {
 		r = io.LimitReader(r, b.max+1)

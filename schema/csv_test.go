@@ -291,6 +291,9 @@ func TestBinary(t *testing.T) {
 		if got := code(s.ValidateReader(strings.NewReader(tc.doc), tc.typ)); got != tc.want {
 			t.Errorf("%q of %q: %q, want %q", tc.doc, tc.typ, got, tc.want)
 		}
+		if got := code(v.(Sized).ValidateSize(tc.typ, int64(len(tc.doc)))); got != tc.want {
+			t.Errorf("%d bytes of %q: %q, want %q", len(tc.doc), tc.typ, got, tc.want)
+		}
 	}
 	for _, text := range []string{`[]`, `null`, `1`, `{"maxBytes":0}`, `{"maxBytes":"x"}`, `{"mediaTypes":["x"]}`, `{"mediaTypes":["IMAGE/png"]}`, `{"mediaTypes":["*/png"]}`, `{"mediaTypes":[""]}`, `{"other":1}`, `{`} {
 		if _, err := Compile(KindBinary, "r", []File{{"r", []byte(text)}}); code(err) != CodeInvalid {

@@ -58,6 +58,14 @@ type Streamer interface {
 	ValidateReader(r io.Reader, mediaType string) error
 }
 
+// Sized is a Validator that looks at nothing of content but its media type and
+// its length, so it can tell before the first byte.
+type Sized interface {
+	Validator
+	// ValidateSize checks content of size bytes; errors as Validate.
+	ValidateSize(mediaType string, size int64) error
+}
+
 // MaxJSON is how long a JSON document may be that is read by ValidateReader,
 // in bytes: it is held whole.
 const MaxJSON = 16 << 20

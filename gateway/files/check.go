@@ -51,11 +51,30 @@ func (b *Box) streamCheck(ctx context.Context, r *Row, m *meta) *streamCheck {
 	if err != nil {
 		return nil // sending will say so, if it still holds then
 	}
+	if _, ok := v.(schema.Sized); ok && r.Size >= 0 {
+		return nil // it passed when the upload began, and does again when it is sent
+	}
 	s, ok := v.(schema.Streamer)
 	if !ok {
 		return nil
 	}
 	return startCheck(digest, s, m.Type)
+}
+
+// checkSize refuses an upload that is to be sent, before its first byte, when
+// the topic's schema can tell by its type and size.
+func (b *Box) checkSize(ctx context.Context, n *New) error {
+	if b.topics == nil || !n.Send || n.Size < 0 {
+		return nil
+	}
+	_, v, err := b.topics.ForChannel(ctx, n.Channel)
+	if err != nil {
+		return nil // sending will say so, if it still holds then
+	}
+	if s, ok := v.(schema.Sized); ok {
+		return s.ValidateSize(n.Type, n.Size)
+	}
+	return nil
 }
 
 func (c *streamCheck) write(b []byte) {
@@ -112,23 +131,7 @@ func (b *Box) Check(ctx context.Context, file string, schemaDigest envelope.Dige
 	if err != nil || v == nil || hasPassed(r.Passed, schemaDigest) {
 		return err
 	}
-	c, err := b.content(ctx, r, m)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if s, ok := v.(schema.Streamer); ok {
-		err = s.ValidateReader(c, m.Type)
-	} else {
-		var doc []byte
-		if doc, err = io.ReadAll(io.LimitReader(c, maxDocument+1)); err == nil {
-			if len(doc) > maxDocument {
-				return TooLarge(maxDocument)
-			}
-			err = v.Validate(doc)
-		}
-	}
-	if err != nil {
+	if err := b.checkContent(ctx, r, m, v); err != nil {
 		return err
 	}
 	_, err = b.store.Change(ctx, file, func(r *Row) error {
@@ -138,6 +141,30 @@ func (b *Box) Check(ctx context.Context, file string, schemaDigest envelope.Dige
 		return nil
 	})
 	return err
+}
+
+// checkContent has content pass a schema; it is read only when the schema asks
+// for more than its type and length.
+func (b *Box) checkContent(ctx context.Context, r *Row, m *meta, v schema.Validator) error {
+	if s, ok := v.(schema.Sized); ok {
+		return s.ValidateSize(m.Type, r.Size)
+	}
+	c, err := b.content(ctx, r, m)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if s, ok := v.(schema.Streamer); ok {
+		return s.ValidateReader(c, m.Type)
+	}
+	doc, err := io.ReadAll(io.LimitReader(c, maxDocument+1))
+	switch {
+	case err != nil:
+		return err
+	case len(doc) > maxDocument:
+		return TooLarge(maxDocument)
+	}
+	return v.Validate(doc)
 }
 
 const (

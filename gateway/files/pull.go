@@ -267,6 +267,16 @@ func (b *Box) pullOnce(ctx context.Context, p *pull, r *Row, m *meta) error {
 	if b.remote == nil {
 		return errNoRemote
 	}
+	first := waiter{}
+	if w := b.waitersOf(p, false); len(w) > 0 && !hasPassed(r.Passed, w[0].digest) {
+		first = w[0]
+	}
+	if s, ok := first.v.(schema.Sized); ok {
+		if err := s.ValidateSize(m.Type, r.Size); err != nil {
+			return err // nothing of it needs to come
+		}
+		first.v = nil
+	}
 	if err := b.charge(ctx, r, p.o.SealedSize()); err != nil {
 		return err
 	}
@@ -287,10 +297,8 @@ func (b *Box) pullOnce(ctx context.Context, p *pull, r *Row, m *meta) error {
 	}()
 	sum := sha256.New()
 	var check *streamCheck
-	if w := b.waitersOf(p, false); len(w) > 0 {
-		if s, ok := w[0].v.(schema.Streamer); ok && !hasPassed(r.Passed, w[0].digest) {
-			check = startCheck(w[0].digest, s, m.Type)
-		}
+	if s, ok := first.v.(schema.Streamer); ok {
+		check = startCheck(first.digest, s, m.Type)
 	}
 	err := f.open(ctx, sum, check)
 	if err != nil {

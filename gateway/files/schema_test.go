@@ -149,6 +149,61 @@ func TestSchemaOfOneMessage(t *testing.T) {
 	c.is(id, want)
 }
 
+// TestSchemaOfTypeAndLength: what a schema can tell by them is told before any
+// content comes, and none is read for it.
+func TestSchemaOfTypeAndLength(t *testing.T) {
+	ctx := testkit.Context(t)
+	compile := func(text string) schema.Validator {
+		v, err := schema.Compile(schema.KindBinary, "r", []schema.File{{Name: "r", Data: []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	short := compile(`{"maxBytes":4}`)
+	a := newHouse(t)
+	a.topics = topicOf{short}
+	box := a.open()
+	begin := func(n int64) error {
+		_, err := box.Begin(ctx, files.New{Size: n, Channel: "ch", Send: true})
+		return err
+	}
+	a.code(begin(5), schema.CodeSchema)
+	if err := begin(4); err != nil {
+		t.Fatal(err)
+	}
+	// A file that lies here passes, or not, although its bytes are gone.
+	id := a.put("x", []byte("hello"))
+	o := a.object(id, until)
+	if err := next(t, a.pushed); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range o.Parts {
+		if err := a.blobs.Delete(ctx, h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.code(box.Check(ctx, id, envelope.Digest{7}, short), schema.CodeSchema)
+	if err := box.Check(ctx, id, envelope.Digest{8}, compile(`{"mediaTypes":["text/*"]}`)); err != nil {
+		t.Fatal(err)
+	}
+	// The recipient fetches nothing of what it refuses.
+	b := receiver(t, a)
+	gets := a.broker.gets
+	b.take("k", o, short)
+	b.told("k", schema.CodeSchema)
+	if b.left() != 0 || a.broker.gets != gets {
+		t.Fatalf("%d blobs are left, %d were fetched", b.left(), a.broker.gets-gets)
+	}
+}
+
+// topicOf is the one topic of every channel.
+type topicOf struct{ v schema.Validator }
+
+func (t topicOf) ForChannel(context.Context, string) (envelope.Digest, schema.Validator, error) {
+	return envelope.Digest{9}, t.v, nil
+}
+
 func TestSendRefusedLeavesNothing(t *testing.T) {
 	a := newHouse(t)
 	box := a.open()

@@ -32,6 +32,9 @@ func (b *Box) begin(ctx context.Context, n New, inline bool) (*Upload, error) {
 	if err := b.checkNew(&n); err != nil {
 		return nil, err
 	}
+	if err := b.checkSize(ctx, &n); err != nil {
+		return nil, err
+	}
 	now := b.now()
 	var id, oid [16]byte
 	rand.Read(id[:])
