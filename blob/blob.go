@@ -50,6 +50,17 @@ type Store interface {
 	List(ctx context.Context, after Hash, max int) ([]Info, error)
 }
 
+// Cooler is a Store that keeps bytes in memory which it can let go of.
+type Cooler interface {
+	// Cool says that whoever read a blob to its end does not expect to again
+	// soon: what passes through then takes the memory of a few blobs, and not of
+	// all. It is a hint; reading goes on as before.
+	Cool(h Hash)
+}
+
+// CoolFrom is how many bytes a blob has for which Cool is worth a call.
+const CoolFrom = 1 << 20
+
 // Errors with stable codes; compare with errors.Is.
 var (
 	ErrNotFound = problem.New(404, "not_found", "there is no such blob here")

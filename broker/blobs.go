@@ -298,20 +298,42 @@ func (b *Broker) OpenBlob(ctx context.Context, s *Session, h blob.Hash, offset, 
 		done()
 		return nil, err
 	}
-	return &download{r, done}, nil
+	d := &download{ReadCloser: r, done: done}
+	if c, ok := b.Blobs.(blob.Cooler); ok {
+		d.cool = func() { c.Cool(h) }
+	}
+	return d, nil
 }
 
+// download is a blob on its way to a reader.
 type download struct {
 	io.ReadCloser
 	done func()
+	cool func() // may be nil
+	n    int64  // bytes that were read
+}
+
+func (d *download) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	d.n += int64(n)
+	return n, err
 }
 
 // WriteTo shows the store's reader to io.Copy, which may know a fast way.
-func (d *download) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, d.ReadCloser) }
+func (d *download) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.Copy(w, d.ReadCloser)
+	d.n += n
+	return n, err
+}
 
+// Close ends the transfer. Most parts of files have one reader.
 func (d *download) Close() error {
 	d.done()
-	return d.ReadCloser.Close()
+	err := d.ReadCloser.Close()
+	if d.cool != nil && d.n >= blob.CoolFrom {
+		d.cool()
+	}
+	return err
 }
 
 // BlobShare tells what a session's DID is charged, and how much it may be.

@@ -17,6 +17,8 @@ type disk interface {
 	syncDir(dir string) error
 	// free returns the bytes of the disk that are free for this process.
 	free(dir string) (int64, error)
+	// cool drops what of a file is in memory and on disk from memory.
+	cool(f *os.File)
 }
 
 // file is a file being written.

@@ -2,7 +2,10 @@ package file
 
 import (
 	"errors"
+	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -25,3 +28,5 @@ func (f osFile) reserve(size int64) error {
 func (f osFile) start(off, n int64) {
 	_ = syscall.SyncFileRange(int(f.Fd()), off, n, startOnly)
 }
+
+func (osDisk) cool(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }

@@ -50,9 +50,13 @@ type Store struct {
 	log     *slog.Logger
 	lock    *os.File
 	disk    disk
+	cooled  recent
 }
 
-var _ blob.Store = (*Store)(nil)
+var (
+	_ blob.Store  = (*Store)(nil)
+	_ blob.Cooler = (*Store)(nil)
+)
 
 // Open makes the folder when it is missing, takes it for this process and
 // removes what an interrupted Put left.

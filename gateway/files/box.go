@@ -21,6 +21,7 @@ import (
 // one.
 type Blobs interface {
 	blob.Store
+	blob.Cooler
 	Create(ctx context.Context) (*blobfile.Draft, error)
 	Drafts(ctx context.Context) ([]blobfile.DraftInfo, error)
 	DiscardDraft(name string) error
@@ -254,6 +255,13 @@ func (c *crew) wait() {
 	c.ended = true
 	c.mu.Unlock()
 	c.wg.Wait()
+}
+
+// cool lets a part that passed through leave the memory of the system.
+func (b *Box) cool(h blob.Hash, size int64) {
+	if size >= blob.CoolFrom {
+		b.blobs.Cool(h)
+	}
 }
 
 // tell reports progress to live views.

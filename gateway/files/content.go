@@ -21,8 +21,9 @@ type Content struct {
 	ctx   context.Context
 	blobs Blobs
 	o     *envelope.Object
-	pos   int64 // of the next byte
-	next  int64 // where r stands
+	cool  func(h blob.Hash, size int64) // told of a part that was read to its end; may be nil
+	pos   int64                         // of the next byte
+	next  int64                         // where r stands
 	r     io.Reader
 	src   io.Closer
 }
@@ -34,7 +35,11 @@ func (b *Box) Open(ctx context.Context, id string) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.content(ctx, r, m)
+	c, err := b.content(ctx, r, m)
+	if err == nil {
+		c.cool = b.cool // who reads it takes it away
+	}
+	return c, err
 }
 
 func (b *Box) content(ctx context.Context, r *Row, m *meta) (*Content, error) {
@@ -63,6 +68,10 @@ func (c *Content) Read(p []byte) (int, error) {
 		n, err := c.r.Read(p)
 		c.pos += int64(n)
 		c.next = c.pos
+		if n > 0 && c.cool != nil && (c.pos%c.o.PartSize == 0 || c.pos == c.o.Size) {
+			i := int((c.pos - 1) / c.o.PartSize)
+			c.cool(c.o.Parts[i], c.o.SealedPart(i))
+		}
 		if err == io.EOF {
 			c.r = nil
 			if err = nil; n == 0 && c.pos < c.o.Size {

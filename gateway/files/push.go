@@ -281,6 +281,7 @@ func (b *Box) put(ctx context.Context, h blob.Hash, size, until int64) error {
 	err := b.remote.PutBlob(ctx, h, size, until, func() (io.ReadCloser, error) {
 		return b.blobs.Open(ctx, h, 0, -1)
 	})
+	b.cool(h, size) // a copy lies at the broker
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
