@@ -309,7 +309,7 @@ func (s *scanner) heading() error {
 
 func (s *scanner) complete() error {
 	if n := len(s.cells); n < len(s.t.columns) {
-		return s.syntax(n, fmt.Sprintf("has only %d of the %d columns of the schema", n, len(s.t.columns)))
+		return s.syntax(n, fmt.Sprintf("is missing: the row has only %d of the %d columns of the schema", n, len(s.t.columns)))
 	}
 	return nil
 }
