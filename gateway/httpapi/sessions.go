@@ -15,12 +15,14 @@ import (
 // consolePath is where the console takes one-time links.
 const consolePath = "/open"
 
-// requested gives a handler the request that it answers.
-type requested struct{ *http.Request }
+// requested gives a handler the request that it answers. The request is a named
+// member: embedded, its Body would count as the described body of an operation
+// that has none, and be decoded into.
+type requested struct{ request *http.Request }
 
 // Resolve implements huma.Resolver.
 func (q *requested) Resolve(ctx huma.Context) []error {
-	q.Request, _ = humachi.Unwrap(ctx)
+	q.request, _ = humachi.Unwrap(ctx)
 	return nil
 }
 
@@ -55,8 +57,8 @@ func (a *api) sessionPaths() {
 		if err != nil {
 			return nil, err
 		}
-		u := url.URL{Scheme: "http", Host: in.Host, Path: consolePath, RawQuery: "token=" + url.QueryEscape(token)}
-		if secure(in.Request) {
+		u := url.URL{Scheme: "http", Host: in.request.Host, Path: consolePath, RawQuery: "token=" + url.QueryEscape(token)}
+		if secure(in.request) {
 			u.Scheme = "https"
 		}
 		return &body[gateway.Link]{gateway.Link{URL: u.String(), Token: token, Expires: ends.UnixMilli()}}, nil
@@ -72,7 +74,7 @@ func (a *api) sessionPaths() {
 			Token string `json:"token" maxLength:"200" doc:"from the link"`
 		}
 	}) (*signedIn, error) {
-		if !sameOrigin(in.Request) {
+		if !sameOrigin(in.request) {
 			return nil, access.ErrCSRF // nobody signs another's browser in
 		}
 		secret, s, err := a.sessions.Open(in.Body.Token)
@@ -80,15 +82,15 @@ func (a *api) sessionPaths() {
 			return nil, err
 		}
 		// A session that the browser had before is replaced, and ends.
-		if before, ok := a.secretOf(in.Request); ok {
+		if before, ok := a.secretOf(in.request); ok {
 			a.sessions.End(before)
 		}
-		return &signedIn{a.sessionCookie(in.Request, secret).String(), session(s, secret)}, nil
+		return &signedIn{a.sessionCookie(in.request, secret).String(), session(s, secret)}, nil
 	})
 
 	register(a, a.public(http.MethodGet, "sessions/current", "show-session", "The session of the request's cookie"),
 		func(ctx context.Context, in *requestedOnly) (*body[gateway.Session], error) {
-			c, err := a.sessionOf(in.Request)
+			c, err := a.sessionOf(in.request)
 			if err != nil {
 				return nil, err
 			}
@@ -97,12 +99,12 @@ func (a *api) sessionPaths() {
 
 	register(a, a.public(http.MethodDelete, "sessions/current", "end-session", "Sign out"),
 		func(ctx context.Context, in *requestedOnly) (*signedOut, error) {
-			c, err := a.sessionOf(in.Request)
+			c, err := a.sessionOf(in.request)
 			if err != nil {
 				return nil, err
 			}
 			a.sessions.End(c.secret)
-			gone := a.sessionCookie(in.Request, "")
+			gone := a.sessionCookie(in.request, "")
 			gone.MaxAge = -1
 			return &signedOut{gone.String()}, nil
 		})

@@ -344,3 +344,13 @@ func (f *fixture) callWith(t testing.TB, method, path, doc string, headers map[s
 	}
 	return resp.StatusCode, out
 }
+
+// TestSessionWithABody sends a body where none is expected; nothing reads it.
+func TestSessionWithABody(t *testing.T) {
+	f := start(t)
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		if status, code := f.ask(t, method, "/api/v1/sessions/current", `{}`, nil); status != http.StatusUnauthorized || code != "session_invalid" {
+			t.Errorf("%s with a body and no session: %d %s", method, status, code)
+		}
+	}
+}
