@@ -74,7 +74,7 @@ func (c *Console) channelWith(v *visit, status int, box *pages.SendBox) error {
 	if p.TopicErr != nil {
 		p.Topic = nil
 	}
-	p.Members, p.Total, p.MembersErr = v.api.Members(v.r.Context(), name, 200)
+	p.Members, p.Total, p.MembersErr = v.api.Members(v.r.Context(), name, maxListed)
 	var list []gateway.Entry
 	list, _, p.RecentErr = v.api.Log(v.r.Context(), client.LogFilter{Channel: name, Max: tailed})
 	for _, e := range list {
@@ -89,9 +89,9 @@ func (c *Console) channelWith(v *visit, status int, box *pages.SendBox) error {
 		if box == nil {
 			q := v.r.URL.Query()
 			box = v.newBox(ch, p.Topic, p.TopicErr)
-			box.Re, box.To = q.Get("re"), q.Get("to")
+			box.Re, box.Audience = q.Get("re"), only(name, q["to"])
 		}
-		box.Members = recipients(p.Members, box.To)
+		v.offerFrom(&box.Audience, p.Members, p.Total, p.MembersErr)
 		p.Send = box
 		if box.Raw != "" {
 			sample = box.Raw
@@ -101,25 +101,9 @@ func (c *Console) channelWith(v *visit, status int, box *pages.SendBox) error {
 	return v.show(status, pages.ChannelPage(p))
 }
 
-// recipients are those members whom a message can be sent to, and the one that
-// was asked for.
-func recipients(list []gateway.Member, to string) (out []gateway.Member) {
-	found := to == ""
-	for _, m := range list {
-		if m.Send != nil && m.Send.Admitted && !m.Self {
-			out = append(out, m)
-			found = found || m.DID == to
-		}
-	}
-	if !found {
-		out = append(out, gateway.Member{DID: to})
-	}
-	return out
-}
-
 // newBox is a send box with a sample that fits the topic's schema.
 func (v *visit) newBox(ch *gateway.Channel, t *client.TopicRecord, topicErr error) *pages.SendBox {
-	b := &pages.SendBox{Channel: ch.Name, CSRF: v.session.CSRF, People: v.people, Mode: "form", Key: rand.Text()}
+	b := &pages.SendBox{Audience: everybody(ch.Name), CSRF: v.session.CSRF, Mode: "form", Key: rand.Text()}
 	s, err := schemaOf(t, topicErr)
 	switch {
 	case t != nil && t.Kind != "" && t.Kind != "json":
@@ -131,7 +115,7 @@ func (v *visit) newBox(ch *gateway.Channel, t *client.TopicRecord, topicErr erro
 	}
 	b.Examples = len(s.Examples())
 	b.Fill(s, s.Sample(form.Sampler{Now: time.Now()}))
-	b.Snippets = sendSnippets(v.base(), gateway.Draft{Channel: ch.Name, To: list(b.To), Body: json.RawMessage(b.Raw)})
+	b.Snippets = sendSnippets(v.base(), gateway.Draft{Channel: ch.Name, To: b.To, Body: json.RawMessage(b.Raw)})
 	return b
 }
 
@@ -157,7 +141,8 @@ func (c *Console) send(v *visit) error {
 	}
 	topic, topicErr := v.api.ShowTopic(v.r.Context(), ch.Topic, ch.Version)
 	s, schemaErr := schemaOf(topic, topicErr)
-	b := &pages.SendBox{Channel: name, CSRF: v.session.CSRF, People: v.people, To: in.Get("to"), Re: in.Get("re"), Mode: in.Get("mode"), Raw: in.Get("raw"), Key: in.Get("key"), SchemaErr: schemaErr}
+	b := &pages.SendBox{Audience: chosen(in), CSRF: v.session.CSRF, Re: in.Get("re"), Mode: in.Get("mode"), Raw: in.Get("raw"), Key: in.Get("key"), SchemaErr: schemaErr}
+	b.Channel = name
 	if b.Mode != "form" || s == nil {
 		b.Mode = "json"
 	}
@@ -208,13 +193,12 @@ func (c *Console) send(v *visit) error {
 		}
 	}
 	if b.Snippets == nil && json.Valid([]byte(b.Raw)) {
-		b.Snippets = sendSnippets(v.base(), gateway.Draft{Channel: name, To: list(b.To), Body: json.RawMessage(b.Raw), Re: b.Re})
+		b.Snippets = sendSnippets(v.base(), gateway.Draft{Channel: name, To: b.To, Body: json.RawMessage(b.Raw), Re: b.Re})
 	}
 	if !v.fragment() {
 		return c.channelWith(v, status, b)
 	}
-	members, _, _ := v.api.Members(v.r.Context(), name, 200)
-	b.Members = recipients(members, b.To)
+	v.offer(&b.Audience)
 	return v.show(status, pages.Send(b))
 }
 
@@ -224,7 +208,11 @@ func (v *visit) deliver(b *pages.SendBox, body json.RawMessage) int {
 		b.Problem = problem.New(http.StatusUnprocessableEntity, "json_syntax", "the content is not JSON").WithHint("look for a missing comma, quote or bracket")
 		return http.StatusUnprocessableEntity
 	}
-	d := gateway.Draft{Channel: b.Channel, To: list(b.To), Body: body, Re: b.Re, IdempotencyKey: b.Key}
+	if !b.Everybody && len(b.To) == 0 {
+		b.Problem = errNobody
+		return http.StatusUnprocessableEntity
+	}
+	d := gateway.Draft{Channel: b.Channel, To: b.To, Body: body, Re: b.Re, IdempotencyKey: b.Key}
 	sent, err := v.api.Send(v.r.Context(), d)
 	if err != nil {
 		b.Problem = err
@@ -233,14 +221,6 @@ func (v *visit) deliver(b *pages.SendBox, body json.RawMessage) int {
 	d.IdempotencyKey = ""
 	b.Sent, b.Snippets, b.Re, b.Key = &sent, sendSnippets(v.base(), d), "", rand.Text()
 	return http.StatusOK
-}
-
-// list returns a list of one, nil for nothing.
-func list(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }
 
 // maxRows bounds the rows of one request.

@@ -71,7 +71,7 @@ var everyPath = []string{
 	"/", "/?part=now", "/channels", "/channels?part=list", "/channels/hello", "/channels/hello?re=" + known + "&to=did:x:" + url.QueryEscape(hostile), "/channels/hello/rows?m=in." + known,
 	"/messages", "/messages?part=list", "/messages?direction=in&channel=" + url.QueryEscape(hostile) + "&partner=" + url.QueryEscape(hostile) + "&before=" + url.QueryEscape(hostile),
 	"/messages/in/" + known, "/messages/in/" + known + "?part=now", "/messages/out/" + known, "/messages/out/" + known + "?part=state",
-	"/files", "/files?part=list", "/files/" + known, "/files/" + known + "?verify=1", "/files/" + known + "?part=verify", "/events", "/events?part=list", "/events?code=" + url.QueryEscape(hostile), "/palette",
+	"/files", "/files?part=list", "/files?channel=hello", "/files?part=to&channel=hello", "/files/" + known + "?part=to&channel=hello", "/files/" + known, "/files/" + known + "?verify=1", "/files/" + known + "?part=verify", "/events", "/events?part=list", "/events?code=" + url.QueryEscape(hostile), "/palette",
 	"/nowhere", "/messages/in/" + url.PathEscape(hostile), "/channels/" + url.PathEscape(hostile),
 }
 
@@ -219,7 +219,7 @@ func TestWhatChangesSomethingNeedsThePagesToken(t *testing.T) {
 		f := full()
 		f.answers["POST /messages"] = gateway.Accepted{ID: known, State: "accepted"}
 		f.answers["DELETE /files/"+known], f.answers["DELETE /sessions/current"] = struct{}{}, struct{}{}
-		in := url.Values{"op": {"send"}, "mode": {"json"}, "raw": {"{}"}, "channel": {"hello"}, "csrf": {"guessed"}}
+		in := url.Values{"op": {"send"}, "mode": {"json"}, "raw": {"{}"}, "channel": {"hello"}, "offered-on": {"hello"}, "offered": {"0"}, "all": {"1"}, "csrf": {"guessed"}}
 		w := post(f, path, in, false)
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%s with a wrong token: %d", path, w.Code)
@@ -235,7 +235,7 @@ func TestWhatChangesSomethingNeedsThePagesToken(t *testing.T) {
 func TestSendingShowsProblemsByField(t *testing.T) {
 	f := full()
 	f.answers["GET /topics/hello.x"] = client.TopicRecord{Schema: json.RawMessage(`{"type":"object","required":["n"],"properties":{"n":{"type":"integer"},"list":{"type":"array","items":{"type":"object","properties":{"q":{"type":"number"}}}}}}`)}
-	w := post(f, "/channels/hello/send", url.Values{"csrf": {csrf}, "mode": {"form"}, "op": {"send"}, "/n": {"seven"}, "key": {"k1"}}, true)
+	w := post(f, "/channels/hello/send", url.Values{"csrf": {csrf}, "mode": {"form"}, "op": {"send"}, "offered": {"0"}, "all": {"1"}, "/n": {"seven"}, "key": {"k1"}}, true)
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("status %d", w.Code)
 	}
@@ -247,7 +247,7 @@ func TestSendingShowsProblemsByField(t *testing.T) {
 	}
 
 	f.answers["POST /messages"] = problem.New(http.StatusUnprocessableEntity, "schema", "lacks: n").With("pointer", "").With("keyword", "required")
-	w = post(f, "/channels/hello/send", url.Values{"csrf": {csrf}, "mode": {"form"}, "op": {"send"}}, false)
+	w = post(f, "/channels/hello/send", url.Values{"csrf": {csrf}, "mode": {"form"}, "op": {"send"}, "offered": {"0"}, "all": {"1"}}, false)
 	has(t, "the page", w.Body.String(), "<html", "is needed", `aria-invalid="true"`)
 
 	f.answers["POST /messages"] = gateway.Accepted{ID: known, State: gateway.StateAccepted}

@@ -28,20 +28,36 @@ func (v *visit) sending() (out []gateway.Channel) {
 func (c *Console) files(v *visit) error {
 	q := v.r.URL.Query()
 	p := &pages.Files{Frame: v.frame("Files", "/files", nil), Before: q.Get("before"), Channel: q.Get("channel")}
-	p.List, p.Next, p.Err = v.api.Files(v.r.Context(), client.FileFilter{Before: p.Before, Max: 50})
+	if v.part() != "to" {
+		p.List, p.Next, p.Err = v.api.Files(v.r.Context(), client.FileFilter{Before: p.Before, Max: 50})
+	}
 	if v.part() == "list" {
 		return v.show(http.StatusOK, pages.FileList(p))
+	}
+	if p.Channel != "" {
+		a := only(p.Channel, q["to"])
+		v.offer(&a)
+		p.Audience = &a
+	}
+	if v.part() == "to" {
+		return v.show(http.StatusOK, pages.OnlyRecipients(p.Audience))
 	}
 	p.Channels = v.sending()
 	return v.show(http.StatusOK, pages.FilesPage(p))
 }
 
 // file shows one file.
-func (c *Console) file(v *visit) error { return c.fileWith(v, nil) }
+func (c *Console) file(v *visit) error { return c.fileWith(v, nil, nil) }
 
-// fileWith shows a file with what went wrong with an action.
-func (c *Console) fileWith(v *visit, failed error) error {
+// fileWith shows a file with what went wrong with an action, and whom it was to
+// be sent to.
+func (c *Console) fileWith(v *visit, to *pages.Audience, failed error) error {
 	id := v.r.PathValue("id")
+	if v.part() == "to" {
+		a := everybody(v.r.URL.Query().Get("channel"))
+		v.offer(&a)
+		return v.show(http.StatusOK, pages.OnlyRecipients(&a))
+	}
 	if v.part() == "verify" {
 		return v.show(http.StatusOK, pages.Verify(v.verify(id)))
 	}
@@ -59,7 +75,14 @@ func (c *Console) fileWith(v *visit, failed error) error {
 		}
 		p.Snippets = fileSnippets(v.base(), id, f.Name)
 	}
-	p.Channels = v.sending()
+	if p.Channels = v.sending(); len(p.Channels) > 0 {
+		if to == nil {
+			a := everybody(p.Channels[0].Name)
+			to = &a
+		}
+		v.offer(to)
+		p.Audience = to
+	}
 	if v.r.URL.Query().Get("verify") != "" && p.File != nil {
 		p.Verified = v.verify(id)
 	}
@@ -79,7 +102,7 @@ func (v *visit) verify(id string) *pages.Verification {
 // deleteFile deletes a file from this gateway.
 func (c *Console) deleteFile(v *visit) error {
 	if err := v.api.DeleteFile(v.r.Context(), v.r.PathValue("id")); err != nil {
-		return c.fileWith(v, err)
+		return c.fileWith(v, nil, err)
 	}
 	http.Redirect(v.w, v.r, "/files", http.StatusSeeOther)
 	return nil
@@ -87,9 +110,18 @@ func (c *Console) deleteFile(v *visit) error {
 
 // sendFile sends a stored file on a channel.
 func (c *Console) sendFile(v *visit) error {
-	sent, err := v.api.Send(v.r.Context(), gateway.Draft{Channel: v.r.PostForm.Get("channel"), File: v.r.PathValue("id")})
+	channel, to := v.r.PostForm.Get("channel"), chosen(v.r.PostForm)
+	switch {
+	case to.Channel != channel:
+		// The list that was chosen from is another channel's.
+		to = everybody(channel)
+		return c.fileWith(v, &to, errNotOffered)
+	case !to.Everybody && len(to.To) == 0:
+		return c.fileWith(v, &to, errNobody)
+	}
+	sent, err := v.api.Send(v.r.Context(), gateway.Draft{Channel: channel, To: to.To, File: v.r.PathValue("id")})
 	if err != nil {
-		return c.fileWith(v, err)
+		return c.fileWith(v, &to, err)
 	}
 	http.Redirect(v.w, v.r, string(pages.MessageURL(gateway.Out, sent.ID)), http.StatusSeeOther)
 	return nil

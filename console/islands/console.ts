@@ -1,4 +1,4 @@
-// Entry of the console's own script: six elements and what all pages share.
+// Entry of the console's own script: seven elements and what all pages share.
 // Every page works without it; it makes pages live.
 import "./time";
 import "./copy";
@@ -8,4 +8,5 @@ import "./tail";
 import "./map";
 import "./plot";
 import "./palette";
+import "./audience";
 import "./upload";

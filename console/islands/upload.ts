@@ -4,6 +4,8 @@
 // again.
 //   data-max-chunk          bytes of one piece
 //   [data-upload-drop], [data-upload-input], [data-upload-channel], [data-upload-list]
+//   ds-audience             whom it goes to
+import type { Audience } from "./audience";
 import { say } from "./copy";
 
 const base = "/api/v1/uploads";
@@ -61,6 +63,7 @@ class Upload {
   constructor(
     private file: File,
     private channel: string,
+    private to: string[], // none: everybody whom the channel admits
     private chunk: number,
     private done: () => void,
   ) {
@@ -90,8 +93,9 @@ class Upload {
     this.row.append(text, buttons, this.bar);
   }
 
+  // key is what an upload is remembered by: one for others is another.
   private get key(): string {
-    return `upload:${this.channel}:${this.file.name}:${this.file.size}:${this.file.lastModified}`;
+    return `upload:${this.channel}:${this.to.join(" ")}:${this.file.name}:${this.file.size}:${this.file.lastModified}`;
   }
 
   private halt() {
@@ -150,6 +154,7 @@ class Upload {
     }
     const meta = [`filename ${b64(this.file.name)}`, `filetype ${b64(this.file.type || "application/octet-stream")}`];
     if (this.channel) meta.push(`channel ${b64(this.channel)}`, `send ${b64("true")}`);
+    if (this.to.length > 0) meta.push(`to ${b64(this.to.join(" "))}`);
     const r = await fetch(base, { method: "POST", headers: this.headers({ "Upload-Length": String(this.file.size), "Upload-Metadata": meta.join(",") }) });
     if (r.status >= 400 && r.status < 500 && r.status !== 429) throw new Refused(r.status, await r.text());
     const at = r.headers.get("Location");
@@ -232,7 +237,7 @@ class Upload {
     }
     this.forget();
     this.bar.value = this.file.size;
-    this.note.textContent = this.channel ? `${size(this.file.size)}, on its way on ${this.channel}` : `${size(this.file.size)}, stored`;
+    this.note.textContent = this.channel ? `${size(this.file.size)}, on its way ${this.to.length > 0 ? `to ${this.to.length === 1 ? "one partner" : `${this.to.length} partners`} ` : ""}on ${this.channel}` : `${size(this.file.size)}, stored`;
     this.row.querySelector(".row")?.replaceChildren(...this.link());
     say(`${this.file.name} is stored`);
     this.done();
@@ -261,10 +266,12 @@ class Uploader extends HTMLElement {
 
   private take(files: FileList | null | undefined) {
     const channel = this.querySelector<HTMLSelectElement>("[data-upload-channel]")?.value ?? "";
+    const to = channel ? this.querySelector<Audience>("ds-audience")?.chosen(channel) : [];
+    if (!to) return;
     const list = this.querySelector("[data-upload-list]");
     const done = () => document.getElementById("files")?.dispatchEvent(new CustomEvent("refresh"));
     for (const f of files ?? []) {
-      const u = new Upload(f, channel, Number(this.dataset.maxChunk ?? 8 << 20), done);
+      const u = new Upload(f, channel, to, Number(this.dataset.maxChunk ?? 8 << 20), done);
       list?.append(u.row);
       void u.run();
     }

@@ -2,7 +2,10 @@ package pages
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
+
+	"github.com/a-h/templ"
 
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/console/components"
@@ -46,22 +49,28 @@ type Channel struct {
 
 // SendBox is the form that a message is sent with.
 type SendBox struct {
-	Channel   string
+	Audience  // whom it goes to, on which channel
 	CSRF      string
-	People    components.People
-	Members   []gateway.Member // whom it can be sent to
-	To        string           // DID; empty: everybody whom the channel admits
-	Re        string           // id of the message that is answered
-	Key       string           // makes sending twice one message
-	Mode      string           // form or json
-	Form      *form.Field      // nil: the topic is not one that a form can show
-	Raw       string           // the document as JSON text
-	Examples  int              // how many examples the schema has
-	Problem   error            // why it was not sent
+	Re        string      // id of the message that is answered
+	Key       string      // makes sending twice one message
+	Mode      string      // form or json
+	Form      *form.Field // nil: the topic is not one that a form can show
+	Raw       string      // the document as JSON text
+	Examples  int         // how many examples the schema has
+	Problem   error       // why it was not sent
 	Sent      *gateway.Accepted
 	Snippets  []components.Snippet // of what was sent, or is about to be
 	NotJSON   bool                 // the topic takes files
 	SchemaErr error                // why there is no form
+}
+
+// fileOn is where a file is sent to whom the box is for.
+func fileOn(s *SendBox) templ.SafeURL {
+	q := url.Values{"channel": {s.Channel}}
+	if !s.Everybody {
+		q["to"] = s.To
+	}
+	return templ.SafeURL("/files?" + q.Encode())
 }
 
 // roleName returns the first part of a role's name; the rest says where it is.

@@ -21,7 +21,7 @@ const (
 	tusVersion    = "1.0.0"
 	tusExtensions = "creation,creation-with-upload,termination,expiration"
 	tusType       = "application/offset+octet-stream"
-	maxMetadata   = 16 << 10 // bytes of Upload-Metadata
+	maxMetadata   = 24 << 10 // bytes of Upload-Metadata
 )
 
 var (
