@@ -77,7 +77,7 @@ func (c *Console) fileWith(v *visit, to *pages.Audience, failed error) error {
 	}
 	if p.Channels = v.sending(); len(p.Channels) > 0 {
 		if to == nil {
-			a := everybody(p.Channels[0].Name)
+			a := everybody(likely(p.Channels, p.File))
 			to = &a
 		}
 		v.offer(to)
@@ -90,6 +90,17 @@ func (c *Console) fileWith(v *visit, to *pages.Audience, failed error) error {
 		return v.show(status, pages.FileNow(p))
 	}
 	return v.show(status, pages.OneFile(p))
+}
+
+// likely is the channel that a file is most likely sent on: where it came or
+// went before.
+func likely(list []gateway.Channel, f *gateway.StoredFile) string {
+	for _, ch := range list {
+		if f != nil && ch.Name == f.Channel {
+			return ch.Name
+		}
+	}
+	return list[0].Name
 }
 
 // verify has a file read and checked again.

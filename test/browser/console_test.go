@@ -96,6 +96,7 @@ func TestConsole(t *testing.T) {
 	problemsByField(b, base)
 	keyboard(b, base)
 	file := sendFile(b, s)
+	sendFileToOne(b, s)
 	villainAppears(b, s)
 	b.onlyAsked(base)
 
@@ -237,6 +238,43 @@ func sendFile(b *tab, s *spine) string {
 		b.Errorf("the page does not show the hash %s", got.SHA256)
 	}
 	return id
+}
+
+// sendFileToOne uploads a file for one of those whom the channel admits.
+func sendFileToOne(b *tab, s *spine) {
+	base, to := s.urls[market.MarketOperator], s.dids[market.NetworkOperator]
+	path := filepath.Join(b.TempDir(), "for-one.bin")
+	if err := os.WriteFile(path, []byte("for one"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.do("choose a channel", chromedp.Navigate(base+"/files"), chromedp.WaitReady("[data-upload-input]"))
+	b.js(`(c => { c.value = "files"; c.dispatchEvent(new Event("change", {bubbles: true})) })(document.querySelector("#upload-channel"))`)
+	b.until("everybody ticked", `(l => l.length === 2 && [...l].every(i => i.checked))(document.querySelectorAll('#upload-to input[name="to"]'))`)
+	b.click("the choice", "#upload-to summary")
+	b.click("everybody", "#upload-to [data-audience-all]")
+	b.do("choose a file for nobody", chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
+	b.until("that nobody is chosen", `document.querySelector("#upload-to .problem:not([hidden])")?.innerText.includes("at least one")`)
+	b.click("one recipient", `#upload-to input[value="`+to+`"]`)
+	if got := b.js(`document.querySelector("[data-audience-says]").innerText`); got != names[market.NetworkOperator] {
+		b.Errorf("the choice says %q", got)
+	}
+	b.axe("files with a choice")
+	b.picture("files-choice")
+	b.do("choose a file", chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
+	b.until("the message", `document.querySelector('.upload a[href^="/messages/out/"]')`)
+	id := b.js(`document.querySelector('.upload a[href^="/messages/out/"]').href.split("/").pop()`)
+	var sent *gateway.Trace
+	testkit.Eventually(b.T, testkit.Context(b.T), "its recipients", func() bool {
+		t, err := s.gateways[market.MarketOperator].Trace(testkit.Context(b.T), gateway.Out, id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sent = t
+		return t.Sent != nil && len(t.Sent.Recipients) > 0
+	})
+	if r := sent.Sent.Recipients; len(r) != 1 || r[0].DID != to {
+		b.Errorf("a file for one goes to %+v", r)
+	}
 }
 
 // villainAppears sees on the page of events, while it happens, that somebody
