@@ -96,9 +96,9 @@ type Connecting struct {
 	Sig   string // base64url of the client's signature over Nonce
 }
 
-// Admit decides a connection attempt. The server does not verify the nonce's
-// signature when a callout decides, so this does: without it a stolen token
-// would be enough.
+// Admit decides a connection attempt. The server leaves the nonce's signature to
+// whoever decides, so it is verified here: without it a stolen token would be
+// enough.
 func (b *Broker) Admit(c Connecting) (*Session, error) {
 	s, err := b.unseal(c.Token, useNATS)
 	if err != nil {

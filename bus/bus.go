@@ -21,8 +21,6 @@ import (
 const (
 	AccountSpine   = "SPINE"
 	AccountGateway = "GW"
-	AccountSystem  = "SYS"
-	AccountAuth    = "AUTH"
 )
 
 // Limits of the data plane.

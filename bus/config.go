@@ -5,32 +5,23 @@ import (
 	"strings"
 )
 
-// secrets are the credentials of the server's own users; they are made at every
-// start and never leave the process.
-type secrets struct {
-	sys, callout, broker string
-	issuer, curve        string // public keys of the callout's issuer and of its encryption
-}
-
 // serverText is the configuration of the embedded server. SPINE owns JetStream
 // and has the broker as its only user. GW has the gateways and imports three
 // services: publish, fetch, acknowledge. JetStream answers to whatever reply
 // subject a publisher names, with the rights of the stream's account; in one
-// shared account any gateway could therefore delete streams.
+// shared account any gateway could therefore delete streams. No users stand
+// here: the door says who is in which account.
 //
 // A batch that is opened and never committed costs files and synced writes until
 // its 2 s are over, so a stream allows 100 at once: honest publishers have one
 // each, and send one by one when theirs is refused.
-func serverText(c EmbedConfig, s secrets) string {
+func serverText(c EmbedConfig) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server_name: %q\nmax_payload: %d\n", c.Name, MaxPayload)
 	fmt.Fprintf(&b, "jetstream { store_dir: %q, sync_interval: %q, max_file_store: %d, max_memory_store: %d,\n", c.StoreDir, c.SyncInterval, c.MaxFileStore, int64(256<<20))
 	b.WriteString("  limits: { batch: { max_inflight_per_stream: 100, max_inflight_total: 2000, timeout: \"2s\" } } }\n")
 	fmt.Fprintf(&b, `accounts {
-  SYS   { users: [ {user: sys, password: %q} ] }
-  AUTH  { users: [ {user: callout, password: %q} ] }
   SPINE { jetstream: { max_file: %d, max_streams: 200, max_consumers: 50000 }
-          users: [ {user: broker, password: %q} ]
           exports: [ { service: "m.*.*.*", response: singleton, accounts: [GW] }
                      { service: "$JS.API.CONSUMER.MSG.NEXT.*.*", response: stream, accounts: [GW] }
                      { service: "$JS.ACK.>", response: singleton, accounts: [GW] } ] }
@@ -38,8 +29,7 @@ func serverText(c EmbedConfig, s secrets) string {
           imports: [ { service: { account: SPINE, subject: "m.*.*.*" } }
                      { service: { account: SPINE, subject: "$JS.API.CONSUMER.MSG.NEXT.*.*" } }
                      { service: { account: SPINE, subject: "$JS.ACK.>" } } ] } }
-system_account: SYS
-`, s.sys, s.callout, c.MaxFileStore, s.broker, maxSubs, c.MaxConnections, MaxPayload)
-	fmt.Fprintf(&b, "authorization { timeout: 5\n  auth_callout { issuer: %s, account: AUTH, auth_users: [ callout, sys, broker ], xkey: %s } }\n", s.issuer, s.curve)
+authorization { timeout: 5 }
+`, c.MaxFileStore, maxSubs, c.MaxConnections, MaxPayload)
 	return b.String()
 }

@@ -10,13 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 )
 
 // EmbedConfig describes the embedded server.
@@ -35,14 +35,13 @@ type EmbedConfig struct {
 	Log             *slog.Logger
 }
 
-// Server is an embedded NATS server with the accounts of the data plane.
+// Server is an embedded NATS server with the accounts of the data plane. Until
+// Admit is called, nobody but the broker itself may connect.
 type Server struct {
 	srv     *server.Server
+	door    *door
 	lock    *os.File
 	url     string
-	secrets secrets
-	issuer  nkeys.KeyPair
-	curve   nkeys.KeyPair
 	timeout time.Duration
 }
 
@@ -88,14 +87,12 @@ func Embed(ctx context.Context, c EmbedConfig) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context, c EmbedConfig, host, port string) error {
-	if err := s.makeKeys(); err != nil {
-		return err
-	}
+	s.door = &door{log: c.Log, password: secret(), names: make(map[uint64]string)}
 	o := &server.Options{}
-	if err := o.ProcessConfigString(serverText(c, s.secrets)); err != nil {
+	if err := o.ProcessConfigString(serverText(c)); err != nil {
 		return fmt.Errorf("nats configuration: %w", err)
 	}
-	o.Host, o.NoSigs, o.AlwaysEnableNonce = host, true, true
+	o.Host, o.NoSigs, o.AlwaysEnableNonce, o.CustomClientAuthentication = host, true, true, s.door
 	sticky := filepath.Join(c.StoreDir, "ADDRESS")
 	var err error
 	if o.Port, err = choosePort(ctx, host, port, sticky); err != nil {
@@ -105,6 +102,7 @@ func (s *Server) start(ctx context.Context, c EmbedConfig, host, port string) er
 	if err != nil {
 		return fmt.Errorf("nats server: %w", err)
 	}
+	s.door.srv = srv
 	srv.SetLoggerV2(&serverLog{log: c.Log}, false, false, false)
 	srv.Start()
 	if !srv.ReadyForConnections(20 * time.Second) {
@@ -132,26 +130,11 @@ func remember(file, addr string) error {
 	return os.Rename(file+".new", file)
 }
 
-func (s *Server) makeKeys() error {
-	var err error
-	if s.issuer, err = nkeys.CreateAccount(); err != nil {
-		return fmt.Errorf("callout issuer: %w", err)
-	}
-	if s.curve, err = nkeys.CreateCurveKeys(); err != nil {
-		return fmt.Errorf("callout curve key: %w", err)
-	}
-	if s.secrets.issuer, err = s.issuer.PublicKey(); err != nil {
-		return fmt.Errorf("callout issuer: %w", err)
-	}
-	if s.secrets.curve, err = s.curve.PublicKey(); err != nil {
-		return fmt.Errorf("callout curve key: %w", err)
-	}
-	for _, p := range []*string{&s.secrets.sys, &s.secrets.callout, &s.secrets.broker} {
-		var b [24]byte
-		rand.Read(b[:])
-		*p = base64.RawURLEncoding.EncodeToString(b[:])
-	}
-	return nil
+// secret makes a password.
+func secret() string {
+	var b [24]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // choosePort turns port 0 into the port of the last run when that is free, so
@@ -180,31 +163,14 @@ func choosePort(ctx context.Context, host, port, sticky string) (int, error) {
 // URL returns what gateways connect to, nats://host:port.
 func (s *Server) URL() string { return s.url }
 
-// Issuer returns the account key that signs what the callout grants.
-func (s *Server) Issuer() nkeys.KeyPair { return s.issuer }
-
-// Curve returns the key that callout requests are encrypted to.
-func (s *Server) Curve() nkeys.KeyPair { return s.curve }
-
-// Connect opens an in-process connection as the broker's own user of an account:
-// AccountSpine, AccountSystem or AccountAuth.
-func (s *Server) Connect(account string, o ...nats.Option) (*nats.Conn, error) {
-	var user, password string
-	switch account {
-	case AccountSpine:
-		user, password = "broker", s.secrets.broker
-	case AccountSystem:
-		user, password = "sys", s.secrets.sys
-	case AccountAuth:
-		user, password = "callout", s.secrets.callout
-	default:
-		return nil, fmt.Errorf("account %q has no user of its own", account)
-	}
-	o = append([]nats.Option{nats.InProcessServer(s.srv), nats.UserInfo(user, password), nats.MaxReconnects(-1),
-		nats.ReconnectWait(50 * time.Millisecond), nats.Name("broker/" + strings.ToLower(account))}, o...)
+// Connect opens an in-process connection as the broker, in the account that has
+// the streams.
+func (s *Server) Connect(o ...nats.Option) (*nats.Conn, error) {
+	o = append([]nats.Option{nats.InProcessServer(s.srv), nats.UserInfo(brokerUser, s.door.password), nats.MaxReconnects(-1),
+		nats.ReconnectWait(50 * time.Millisecond), nats.Name(brokerUser)}, o...)
 	nc, err := nats.Connect("", o...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to account %s: %w", account, err)
+		return nil, fmt.Errorf("connect to the message bus as its broker: %w", err)
 	}
 	return nc, nil
 }
@@ -217,9 +183,11 @@ func (s *Server) Health() error {
 	return nil
 }
 
-// Close stops the server: at most for the shutdown timeout, because each
-// consumer takes about 10 ms to stop and nothing depends on it.
+// Close lets nobody in any more and stops the server: at most for the shutdown
+// timeout, because each consumer takes about 10 ms to stop and nothing depends
+// on it.
 func (s *Server) Close() error {
+	s.Admit(nil)
 	done := make(chan struct{})
 	go func() {
 		s.srv.Shutdown()
@@ -242,14 +210,19 @@ type serverLog struct{ log *slog.Logger }
 
 func (l *serverLog) Noticef(f string, v ...any) { l.log.Debug(fmt.Sprintf(f, v...)) }
 
-// Warnf hides one line: the passwords it is about live in this process only.
-func (l *serverLog) Warnf(f string, v ...any) {
-	if strings.HasPrefix(f, "Plaintext passwords") {
-		return
-	}
-	l.log.Warn(fmt.Sprintf(f, v...))
-}
+func (l *serverLog) Warnf(f string, v ...any)  { l.log.Warn(fmt.Sprintf(f, v...)) }
 func (l *serverLog) Fatalf(f string, v ...any) { l.log.Error(fmt.Sprintf(f, v...)) }
-func (l *serverLog) Errorf(f string, v ...any) { l.log.Error(fmt.Sprintf(f, v...)) }
+
+// ofClient begins a line about one connection.
+var ofClient = regexp.MustCompile(`^\S+ - (cid|wid):\d+ - `)
+
+// Errorf tells what one client did wrong more quietly than what went wrong here.
+func (l *serverLog) Errorf(f string, v ...any) {
+	line, level := fmt.Sprintf(f, v...), slog.LevelError
+	if ofClient.MatchString(line) {
+		level = slog.LevelInfo
+	}
+	l.log.Log(context.Background(), level, line)
+}
 func (l *serverLog) Debugf(f string, v ...any) { l.log.Debug(fmt.Sprintf(f, v...)) }
 func (l *serverLog) Tracef(f string, v ...any) { l.log.Debug(fmt.Sprintf(f, v...)) }

@@ -1,14 +1,13 @@
 // Package jetstream keeps the broker's mailboxes on NATS JetStream: one stream
 // per partition, one subject and one durable consumer per mailbox, and the
-// callout that decides who may connect.
+// answer to the bus server's question who may connect.
 //
-// It implements broker.Plane with the broker's own connections. Nothing of a
+// It implements broker.Plane with the broker's own connection. Nothing of a
 // message's way is here: gateways publish and pull on their own.
 package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,11 +39,10 @@ const headroom = 1024
 // Plane is the message bus as the broker sees it.
 type Plane struct {
 	cfg   Config
+	srv   *bus.Server
 	spine *nats.Conn
-	sys   *nats.Conn
 	js    js.JetStream
 	log   *slog.Logger
-	check func() error
 
 	mu      sync.Mutex
 	streams map[int]*partition
@@ -60,38 +58,29 @@ type partition struct {
 	subjects []string
 }
 
-// New opens the broker's connections to the server's accounts. No stream is
-// made before a mailbox needs it.
+// New opens the broker's connection to the server. No stream is made before a
+// mailbox needs it.
 func New(srv *bus.Server, cfg Config) (*Plane, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	spine, err := srv.Connect(bus.AccountSpine)
+	spine, err := srv.Connect()
 	if err != nil {
-		return nil, err
-	}
-	sys, err := srv.Connect(bus.AccountSystem)
-	if err != nil {
-		spine.Close()
 		return nil, err
 	}
 	j, err := js.New(spine, js.WithDefaultTimeout(10*time.Second))
 	if err != nil {
 		spine.Close()
-		sys.Close()
 		return nil, fmt.Errorf("jetstream: %w", err)
 	}
-	return &Plane{cfg: cfg, spine: spine, sys: sys, js: j, log: cfg.Log, check: srv.Health, streams: make(map[int]*partition)}, nil
+	return &Plane{cfg: cfg, srv: srv, spine: spine, js: j, log: cfg.Log, streams: make(map[int]*partition)}, nil
 }
 
-// Close closes the broker's connections.
-func (p *Plane) Close() {
-	p.spine.Close()
-	p.sys.Close()
-}
+// Close closes the broker's connection.
+func (p *Plane) Close() { p.spine.Close() }
 
 // Health returns nil while the bus works.
-func (p *Plane) Health(context.Context) error { return p.check() }
+func (p *Plane) Health(context.Context) error { return p.srv.Health() }
 
 func (p *Plane) partition(pp int) *partition {
 	p.mu.Lock()
@@ -219,21 +208,6 @@ func (p *Plane) State(ctx context.Context, pp int, addr string) (broker.MailboxS
 		out.PausedMS = i.PauseRemaining.Milliseconds()
 	}
 	return out, nil
-}
-
-// request asks the system account and decodes the answer.
-func (p *Plane) request(ctx context.Context, subject string, in, out any) error {
-	b, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	m, err := p.sys.RequestWithContext(ctx, subject, b)
-	if err != nil {
-		return fmt.Errorf("ask the bus server: %w", err)
-	}
-	return json.Unmarshal(m.Data, out)
 }
 
 // missing reports whether err says that stream or message is not there.

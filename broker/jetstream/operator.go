@@ -101,56 +101,15 @@ func (p *Plane) Purge(ctx context.Context, pp int, addr, sender string) (uint64,
 	return before - min(before, i.State.Msgs), nil
 }
 
-// connz is the part of the server's list of connections that is read here.
-type connz struct {
-	Server struct {
-		ID string `json:"id"`
-	} `json:"server"`
-	Data struct {
-		Total int `json:"total"`
-		Conns []struct {
-			CID     uint64 `json:"cid"`
-			User    string `json:"authorized_user"`
-			InMsgs  int64  `json:"in_msgs"`
-			InBytes int64  `json:"in_bytes"`
-		} `json:"connections"`
-	} `json:"data"`
-}
-
-// connections asks for one page of open gateway connections, of one user when
-// addr is not empty.
-func (p *Plane) connections(ctx context.Context, addr string, offset int) (*connz, error) {
-	in := map[string]any{"auth": true, "acc": bus.AccountGateway, "limit": connPage, "offset": offset}
-	if addr != "" {
-		in["user"] = addr
-	}
-	var out connz
-	return &out, p.request(ctx, "$SYS.REQ.SERVER.PING.CONNZ", in, &out)
-}
-
-// connPage is how many connections one answer holds.
-const connPage = 1024
-
 // Kick closes the connections of an address.
-func (p *Plane) Kick(ctx context.Context, addr string) (int, error) {
-	z, err := p.connections(ctx, addr, 0)
+func (p *Plane) Kick(_ context.Context, addr string) (int, error) {
+	all, err := p.srv.Clients()
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for _, c := range z.Data.Conns {
-		if c.User != addr {
-			continue
-		}
-		var answer struct {
-			Error *struct {
-				Description string `json:"description"`
-			} `json:"error"`
-		}
-		if err := p.request(ctx, "$SYS.REQ.SERVER."+z.Server.ID+".KICK", map[string]any{"cid": c.CID}, &answer); err != nil {
-			return n, err
-		}
-		if answer.Error == nil {
+	for _, c := range all {
+		if c.Name == addr && p.srv.Disconnect(c.ID) {
 			n++
 		}
 	}
@@ -158,18 +117,14 @@ func (p *Plane) Kick(ctx context.Context, addr string) (int, error) {
 }
 
 // Traffic returns the counts of open connections.
-func (p *Plane) Traffic(ctx context.Context) ([]broker.Traffic, error) {
-	var out []broker.Traffic
-	for offset := 0; ; offset += connPage {
-		z, err := p.connections(ctx, "", offset)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range z.Data.Conns {
-			out = append(out, broker.Traffic{Conn: fmt.Sprintf("%s/%d", z.Server.ID, c.CID), Addr: c.User, Msgs: c.InMsgs, Bytes: c.InBytes})
-		}
-		if len(z.Data.Conns) < connPage {
-			return out, nil
-		}
+func (p *Plane) Traffic(context.Context) ([]broker.Traffic, error) {
+	all, err := p.srv.Clients()
+	if err != nil {
+		return nil, err
 	}
+	out := make([]broker.Traffic, len(all))
+	for i, c := range all {
+		out[i] = broker.Traffic{Conn: fmt.Sprintf("%s/%d", p.srv.ID(), c.ID), Addr: c.Name, Msgs: c.InMsgs, Bytes: c.InBytes}
+	}
+	return out, nil
 }

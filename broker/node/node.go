@@ -45,15 +45,14 @@ type Deps struct {
 type Node struct {
 	Broker *broker.Broker
 
-	store   *sqlstore.Store
-	blobs   *file.Store
-	bus     *bus.Server
-	plane   *jetstream.Plane
-	callout *jetstream.Callout
-	http    *httpkit.Server
-	nats    string
-	url     string
-	log     *slog.Logger
+	store *sqlstore.Store
+	blobs *file.Store
+	bus   *bus.Server
+	plane *jetstream.Plane
+	http  *httpkit.Server
+	nats  string
+	url   string
+	log   *slog.Logger
 }
 
 // New opens everything and listens. The origin that logins must name is
@@ -114,9 +113,7 @@ func New(ctx context.Context, d Deps) (n *Node, err error) {
 	if n.Broker, err = broker.New(ctx, deps); err != nil {
 		return nil, err
 	}
-	if n.callout, err = jetstream.StartCallout(n.bus, n.Broker, d.Log); err != nil {
-		return nil, err
-	}
+	n.bus.Admit(jetstream.Admit(n.Broker))
 	n.http = httpapi.New(n.Broker, admin, or(d.Version, "dev"), d.Log)
 	if err := n.http.Listen(ctx, or(c.Listen, "127.0.0.1:0"), filepath.Join(c.Data, "listen")); err != nil {
 		return nil, err
@@ -157,9 +154,8 @@ func (n *Node) Close() error {
 		errs = append(errs, n.http.Close(stop))
 		n.http = nil
 	}
-	if n.callout != nil {
-		n.callout.Close()
-		n.callout = nil
+	if n.bus != nil {
+		n.bus.Admit(nil) // what decides it is about to go
 	}
 	if n.plane != nil {
 		n.plane.Close()

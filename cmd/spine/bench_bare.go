@@ -50,10 +50,10 @@ func startBare(ctx context.Context, dir string) (made *bareBench, err error) {
 		o.InProcessServer, o.Servers = nil, []string{b.server.URL()}
 		return nil
 	}
-	if b.out, err = b.server.Connect(bus.AccountSpine, loopback); err != nil {
+	if b.out, err = b.server.Connect(loopback); err != nil {
 		return nil, err
 	}
-	if b.in, err = b.server.Connect(bus.AccountSpine, loopback); err != nil {
+	if b.in, err = b.server.Connect(loopback); err != nil {
 		return nil, err
 	}
 	if b.js, err = jetstream.New(b.out); err != nil {

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
 	"github.com/digital-spine/spine/bus"
@@ -421,65 +420,27 @@ func TestPayloadLimit(t *testing.T) {
 	}
 }
 
-// The limits a callout writes into a user's token have no effect; the account's
-// have. So the bus puts none into tokens, and must not come to rely on them: the
-// day a server begins to apply them, this test says so.
-func TestUserLimitsHaveNoEffectAccountLimitsHave(t *testing.T) {
+// What one connection may cost is bounded by the account's limits: no grant can
+// carry limits of its own.
+func TestAccountLimits(t *testing.T) {
 	const connections = 3
 	srv, err := bus.Embed(testkit.Context(t), bus.EmbedConfig{StoreDir: t.TempDir(), Listen: "127.0.0.1:0", MaxConnections: connections, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	auth, err := srv.Connect(bus.AccountAuth)
-	if err != nil {
-		t.Fatal(err)
+	if nc, err := nats.Connect(srv.URL(), nats.MaxReconnects(0)); err == nil {
+		nc.Close()
+		t.Error("a connection before anybody decides who may connect")
 	}
-	t.Cleanup(auth.Close)
-	if _, err := auth.Subscribe("$SYS.REQ.USER.AUTH", func(m *nats.Msg) {
-		xkey := m.Header.Get("Nats-Server-Xkey")
-		data, err := srv.Curve().Open(m.Data, xkey)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		rc, err := jwt.DecodeAuthorizationRequestClaims(string(data))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		uc := jwt.NewUserClaims(rc.UserNkey)
-		uc.Audience = bus.AccountGateway
-		uc.Limits.Subs, uc.Limits.Payload, uc.Limits.Src = 3, 100, jwt.CIDRList{"10.0.0.0/8"}
-		uc.Permissions.Pub.Allow, uc.Permissions.Sub.Allow = jwt.StringList{"in.>"}, jwt.StringList{"in.>"}
-		resp := jwt.NewAuthorizationResponseClaims(rc.UserNkey)
-		resp.Audience = rc.Server.ID
-		if resp.Jwt, err = uc.Encode(srv.Issuer()); err != nil {
-			t.Error(err)
-			return
-		}
-		out, err := resp.Encode(srv.Issuer())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		sealed, err := srv.Curve().Seal([]byte(out), xkey)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		_ = m.Respond(sealed)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := auth.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	srv.Admit(func(bus.Attempt) (bus.Grant, error) {
+		return bus.Grant{Name: "anybody", Publish: []string{"in.>"}, Subscribe: []string{"in.>"}, Until: time.Now().Add(time.Hour)}, nil
+	})
 	var conns []*nats.Conn
 	refusals := make(chan error, 100)
 	for i := range connections {
 		nc, err := nats.Connect(srv.URL(), nats.MaxReconnects(0), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refusals <- err }))
-		if err != nil { // from 127.0.0.1, which is not in 10.0.0.0/8
+		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
 		t.Cleanup(nc.Close)
@@ -501,10 +462,10 @@ func TestUserLimitsHaveNoEffectAccountLimitsHave(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m, err := sub.NextMsg(5 * time.Second); err != nil || len(m.Data) != 5000 {
-		t.Errorf("5,000 bytes at a user's limit of 100: %v", err)
+		t.Errorf("5,000 bytes: %v", err)
 	}
 	if len(refusals) > 0 {
-		t.Errorf("a user's limit of 3 subscriptions has an effect: %v", <-refusals)
+		t.Errorf("%d subscriptions: %v", subs, <-refusals)
 	}
 	if _, err := nc.SubscribeSync("in.more"); err != nil {
 		t.Fatal(err)
