@@ -122,6 +122,7 @@ func serve(h handler) http.HandlerFunc {
 func take(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		httpkit.AllowBody(w, r, broker.MaxBlob)
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // see readWithin
 		body := &upstream{ReadCloser: r.Body, ended: r.ContentLength == 0}
 		r.Body = body
 		answer := &answer{ResponseWriter: w, status: http.StatusOK}

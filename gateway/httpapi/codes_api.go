@@ -17,6 +17,7 @@ var apiCodes = []code{
 
 	// Requests.
 	{"request_invalid", warning, "Request not as described", "The request is not as the API describes it; the answer says where.", "Compare with /openapi.json."},
+	{"query_malformed", warning, "Query cannot be read", "The query of the request's address is not one; nothing was done.", "Join members with & and escape what is special with %."},
 	{"query_invalid", warning, "Query not as described", "A member of the query is not as the API describes it; the answer says which.", "Compare with /openapi.json."},
 	{"cursor_invalid", warning, "Bad place to go on", "The place to go on from is not one that an earlier answer gave.", "Pass on the next of an earlier answer, or begin anew."},
 	{"batch_too_large", warning, "Batch too large", "A batch has more messages than one request may carry.", "Send the rest in another request."},

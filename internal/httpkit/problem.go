@@ -24,6 +24,9 @@ type Problem struct {
 	Request string         `json:"request,omitempty" doc:"the request's id, as in the server's log"`
 	Errors  []Invalid      `json:"errors,omitempty" doc:"members of the request that are not as described"`
 	Extra   map[string]any `json:"-"`
+
+	// The document tells that problems have further members (Extra).
+	_ struct{} `additionalProperties:"true"`
 }
 
 // Invalid names a member of a request that does not fit its description. The
@@ -94,7 +97,8 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 const maxDrain = 32 << 20
 
 func drain(r *http.Request) {
-	if body, ok := r.Context().Value(bodyKey{}).(io.Reader); ok {
+	if body, ok := r.Context().Value(bodyKey{}).(*timedBody); ok {
+		body.answered()
 		_, _ = io.CopyN(io.Discard, body, maxDrain)
 	}
 }

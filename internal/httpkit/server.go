@@ -57,6 +57,8 @@ type Server struct {
 	ln   net.Listener
 	base context.Context
 	stop context.CancelFunc
+
+	bodyFor, unreadFor time.Duration // bodyTimeout, unreadTimeout
 }
 
 // New makes a server that serves /openapi.json, /healthz and /readyz and
@@ -68,13 +70,14 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{log: o.Log}
+	s := &Server{log: o.Log, bodyFor: bodyTimeout, unreadFor: unreadTimeout}
 	s.base, s.stop = context.WithCancel(context.Background())
 	r := chi.NewRouter()
 	r.Use(s.guard(o.MaxBody))
 	r.NotFound(notFound)
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method").WithHint("see /openapi.json"))
+	r.MethodNotAllowed(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Allow", strings.Join(methodsOf(r, q), ", "))
+		WriteProblem(w, q, problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method").WithHint("see /openapi.json"))
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -115,6 +118,21 @@ func (s *Server) Fallback(h http.Handler) {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// methodsOf lists the methods that a request's path takes.
+func methodsOf(router chi.Routes, r *http.Request) []string {
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	var out []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {
+		if router.Match(chi.NewRouteContext(), m, path) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // notFound answers paths at which there is nothing.
