@@ -89,8 +89,8 @@ func (w *watch) told(err error) error {
 // blob_hash, quota_exceeded, storage_full, transfers and others; "unreachable"
 // when the connection broke.
 func (c *Client) PutBlob(ctx context.Context, hash [32]byte, size, until int64, body func() (io.ReadCloser, error)) error {
-	if c.bearer() == "" {
-		return fmt.Errorf("broker: put blob: %w", ErrNoLogin)
+	if err := c.LoggedIn("put blob"); err != nil {
+		return err
 	}
 	free, err := c.blobs.slot(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Client) PutBlob(ctx context.Context, hash [32]byte, size, until int64, 
 	src := &source{open: body, watch: w}
 	defer src.Close()
 	path := "/api/v1/blobs/" + hex.EncodeToString(hash[:]) + "?until=" + strconv.FormatInt(until, 10)
-	req, err := http.NewRequestWithContext(w.ctx, http.MethodPut, c.base+path, src)
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodPut, c.URL()+path, src)
 	if err != nil {
 		return fmt.Errorf("broker: put blob: %w", err)
 	}
@@ -187,7 +187,7 @@ func (s *source) Close() error {
 
 // transfer sends a request and returns a 2xx answer; any other is an error.
 func (c *Client) transfer(w *watch, req *http.Request) (*http.Response, error) {
-	req.Header.Set("Authorization", "Bearer "+c.bearer())
+	req.Header.Set("Authorization", "Bearer "+c.Bearer())
 	req.Header.Set("Accept-Encoding", "identity") // a hash is checked over what is sent
 	resp, err := c.blobs.hc.Do(req)
 	if err != nil {
@@ -207,7 +207,7 @@ func (c *Client) transfer(w *watch, req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, w.told(unreachable(err))
 	}
-	return nil, c.failed(httpkit.DecodeProblem(resp.StatusCode, b))
+	return nil, c.Failed(httpkit.DecodeProblem(resp.StatusCode, b))
 }
 
 func unreachable(err error) error {
@@ -218,8 +218,8 @@ func unreachable(err error) error {
 // there are kept for this gateway until a time (ms). It takes any number of
 // hashes; more than 8,192 are several questions.
 func (c *Client) HaveBlobs(ctx context.Context, hashes [][32]byte, until int64) (missing [][32]byte, err error) {
-	if c.bearer() == "" {
-		return nil, fmt.Errorf("broker: have blobs: %w", ErrNoLogin)
+	if err := c.LoggedIn("have blobs"); err != nil {
+		return nil, err
 	}
 	for len(hashes) > 0 {
 		some := hashes[:min(len(hashes), maxHave)]
@@ -256,16 +256,16 @@ func (c *Client) haveSome(ctx context.Context, hashes [][32]byte, until int64) (
 	}
 	w := c.blobs.watch(ctx)
 	defer w.stop()
-	if err := c.call(w.ctx, http.MethodPost, "blobs/have", in, &out); err != nil {
+	if err := c.Call(w.ctx, http.MethodPost, "blobs/have", in, &out); err != nil {
 		return nil, w.told(err)
 	}
 	for _, text := range out.Missing {
-		h, err := digest(text)
+		h, err := c.Digest(text)
 		if err != nil {
 			return nil, err
 		}
 		if !asked[h] {
-			return nil, invalid("a blob is missing that was not asked for")
+			return nil, c.Invalid("a blob is missing that was not asked for")
 		}
 		delete(asked, h)
 		missing = append(missing, h)
@@ -280,7 +280,7 @@ func (c *Client) haveSome(ctx context.Context, hashes [][32]byte, until int64) (
 // stalled when nothing comes for a minute.
 func (c *Client) GetBlob(ctx context.Context, hash [32]byte, offset, length int64) (io.ReadCloser, error) {
 	switch {
-	case c.bearer() == "":
+	case c.Bearer() == "":
 		return nil, fmt.Errorf("broker: get blob: %w", ErrNoLogin)
 	case offset < 0 || offset > MaxBlob:
 		return nil, fmt.Errorf("broker: get blob: %w", errRange)
@@ -288,7 +288,7 @@ func (c *Client) GetBlob(ctx context.Context, hash [32]byte, offset, length int6
 		return http.NoBody, nil
 	}
 	w := c.blobs.watch(ctx)
-	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, c.base+"/api/v1/blobs/"+hex.EncodeToString(hash[:]), nil)
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, c.URL()+"/api/v1/blobs/"+hex.EncodeToString(hash[:]), nil)
 	if err != nil {
 		w.stop()
 		return nil, fmt.Errorf("broker: get blob: %w", err)
@@ -310,7 +310,7 @@ func (c *Client) GetBlob(ctx context.Context, hash [32]byte, offset, length int6
 		return http.NoBody, nil // there is no range of an empty blob
 	}
 	if err == nil {
-		err = served(resp, offset)
+		err = c.served(resp, offset)
 		if err != nil {
 			resp.Body.Close()
 		}
@@ -324,9 +324,9 @@ func (c *Client) GetBlob(ctx context.Context, hash [32]byte, offset, length int6
 }
 
 // served checks that the answer begins at the offset.
-func served(resp *http.Response, offset int64) error {
+func (c *Client) served(resp *http.Response, offset int64) error {
 	if resp.Header.Get("Content-Encoding") != "" {
-		return invalid("a blob in a content encoding")
+		return c.Invalid("a blob in a content encoding")
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK && offset == 0:
@@ -336,7 +336,7 @@ func served(resp *http.Response, offset int64) error {
 			return nil
 		}
 	}
-	return invalid("not the range that was asked for")
+	return c.Invalid("not the range that was asked for")
 }
 
 // download is a blob that comes; its timer runs while a Read waits.

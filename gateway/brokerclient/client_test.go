@@ -65,7 +65,7 @@ func TestLoginSetsTheBearer(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	l, err := c.Login(ctx, []byte("cert"), []byte("login"))
-	if err != nil || l.Network != (Network{1, 2, 3, 4}) || l.NATS.PP != 1 || l.NATS.Stream != "MB_01" || l.Expires.UnixMilli() != 1767225600000 {
+	if err != nil || l.Network != (Network{RetentionMS: 1, StatusTTLMS: 2, Wire: 3, Cap: 4}) || l.NATS.PP != 1 || l.NATS.Stream != "MB_01" || l.Expires.UnixMilli() != 1767225600000 {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	if err := c.PutObject(ctx, KindPackage, [32]byte{0xab}, []byte("raw")); err != nil {

@@ -2,20 +2,13 @@ package brokerclient
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
-	"net/http"
 	"time"
+
+	"github.com/digital-spine/spine/gateway/upstream"
 )
 
-// Network are the constants a server tells at login. They must equal those of
-// the network file.
-type Network struct {
-	RetentionMS int64 `json:"retention_ms"`
-	StatusTTLMS int64 `json:"status_ttl_ms"`
-	Wire        int64 `json:"wire"`
-	Cap         int64 `json:"cap"`
-}
+// Network are the constants a server tells at login.
+type Network = upstream.Network
 
 // NATS says where the data plane is and what of it this mailbox may use.
 type NATS struct {
@@ -36,42 +29,15 @@ type Login struct {
 	NATS    NATS
 }
 
-// Challenge asks for a nonce, good for one login within 60 s.
-func (c *Client) Challenge(ctx context.Context) ([32]byte, error) {
-	var out struct {
-		Nonce string `json:"nonce"`
-	}
-	var nonce [32]byte
-	if err := c.call(ctx, http.MethodPost, "challenge", struct{}{}, &out); err != nil {
-		return nonce, err
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(out.Nonce)
-	if err != nil || len(raw) != len(nonce) {
-		return nonce, invalid("the nonce is not 32 bytes of base64url")
-	}
-	copy(nonce[:], raw)
-	return nonce, nil
-}
-
 // Login presents a certificate and a spine/login structure signed by its key,
 // and keeps the bearer for later calls.
 func (c *Client) Login(ctx context.Context, certificate, login []byte) (*Login, error) {
-	in := map[string]string{
-		"certificate": base64.RawURLEncoding.EncodeToString(certificate),
-		"login":       base64.RawURLEncoding.EncodeToString(login),
+	var more struct {
+		NATS NATS `json:"nats"`
 	}
-	var out struct {
-		Token   string  `json:"token"`
-		Expires int64   `json:"expires"`
-		Network Network `json:"network"`
-		NATS    NATS    `json:"nats"`
-	}
-	if err := c.call(ctx, http.MethodPost, "login", in, &out); err != nil {
+	l, err := c.Client.Login(ctx, certificate, login, &more)
+	if err != nil {
 		return nil, err
 	}
-	if out.Token == "" || out.Expires <= 0 {
-		return nil, fmt.Errorf("login: %w", invalid("no token"))
-	}
-	c.SetToken(out.Token)
-	return &Login{Token: out.Token, Expires: time.UnixMilli(out.Expires), Network: out.Network, NATS: out.NATS}, nil
+	return &Login{Token: l.Token, Expires: l.Expires, Network: l.Network, NATS: more.NATS}, nil
 }

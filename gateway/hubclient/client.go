@@ -13,15 +13,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync/atomic"
 	"time"
 
-	"github.com/digital-spine/spine/internal/httpkit"
-	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/gateway/upstream"
 )
 
 // Bounds on what the hub may answer with; more is refused.
@@ -36,153 +33,54 @@ const (
 var ErrNotFound = errors.New("not at the hub")
 
 // ErrNoLogin says that no bearer is known yet for a call that needs one.
-var ErrNoLogin = errors.New("not logged in to the hub")
+var ErrNoLogin = upstream.ErrNoLogin
+
+// Network and Login are as at every server.
+type (
+	Network = upstream.Network
+	Login   = upstream.Login
+)
 
 // Client calls one hub. Its methods may be called from many goroutines.
-type Client struct {
-	base    string
-	hc      *http.Client
-	date    dated
-	token   atomic.Pointer[string]
-	refused atomic.Pointer[func()]
-}
+type Client struct{ *upstream.Client }
 
 // New returns a client of the hub at base, the URL of the network file without
 // trailing slash. hc is copied; its timeout must leave room for the long poll
 // of Feed.
 func New(base string, hc *http.Client) *Client {
-	c := &Client{base: base}
-	own := *hc
-	c.date.next = own.Transport
-	if c.date.next == nil {
-		c.date.next = http.DefaultTransport
-	}
-	own.Transport = &c.date
-	c.hc = &own
-	return c
-}
-
-// URL is the hub's base URL, the origin of logins.
-func (c *Client) URL() string { return c.base }
-
-// ServerTime is the server's clock as its newest answer told it, to the second;
-// zero before the first one.
-func (c *Client) ServerTime() time.Time { return c.date.time() }
-
-// OnUnauthorized has fn called when the server refuses the bearer: it ended, or
-// the server lost it. fn must not block.
-func (c *Client) OnUnauthorized(fn func()) { c.refused.Store(&fn) }
-
-// failed makes a 404 recognisable by errors.Is and tells of a 401.
-func (c *Client) failed(err error) error {
-	var p *problem.Error
-	if !errors.As(err, &p) {
-		return err
-	}
-	switch p.Status {
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	case http.StatusUnauthorized:
-		if fn := c.refused.Load(); fn != nil && c.bearer() != "" {
-			(*fn)()
-		}
-	}
-	return err
-}
-
-// SetToken sets the bearer of later calls; Login sets it too.
-func (c *Client) SetToken(token string) { c.token.Store(&token) }
-
-func (c *Client) bearer() string {
-	if t := c.token.Load(); t != nil {
-		return *t
-	}
-	return ""
-}
-
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	if err := httpkit.DoJSON(ctx, c.hc, method, c.base+"/api/v1/"+path, c.bearer(), in, out); err != nil {
-		return fmt.Errorf("hub: %s %s: %w", method, path, c.failed(err))
-	}
-	return nil
-}
-
-// write is call for what needs the login.
-func (c *Client) write(ctx context.Context, method, path string, in, out any) error {
-	if c.bearer() == "" {
-		return fmt.Errorf("hub: %s %s: %w", method, path, ErrNoLogin)
-	}
-	return c.call(ctx, method, path, in, out)
-}
-
-// Network are the constants a server tells at login. They must equal those of
-// the network file.
-type Network struct {
-	RetentionMS int64 `json:"retention_ms"`
-	StatusTTLMS int64 `json:"status_ttl_ms"`
-	Wire        int64 `json:"wire"`
-	Cap         int64 `json:"cap"`
-}
-
-// Login is the hub's answer to a login.
-type Login struct {
-	Token   string
-	Expires time.Time
-	Network Network
-}
-
-// Challenge asks for a nonce, good for one login within 60 s.
-func (c *Client) Challenge(ctx context.Context) ([32]byte, error) {
-	var out struct {
-		Nonce string `json:"nonce"`
-	}
-	var nonce [32]byte
-	if err := c.call(ctx, http.MethodPost, "challenge", struct{}{}, &out); err != nil {
-		return nonce, err
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(out.Nonce)
-	if err != nil || len(raw) != len(nonce) {
-		return nonce, invalid("the nonce is not 32 bytes of base64url")
-	}
-	copy(nonce[:], raw)
-	return nonce, nil
+	return &Client{upstream.New("hub", base, ErrNotFound, hc)}
 }
 
 // Login presents a certificate and a spine/login structure signed by its key,
 // and keeps the bearer for later calls.
 func (c *Client) Login(ctx context.Context, certificate, login []byte) (*Login, error) {
-	in := map[string]string{"certificate": b64(certificate), "login": b64(login)}
-	var out struct {
-		Token   string  `json:"token"`
-		Expires int64   `json:"expires"`
-		Network Network `json:"network"`
+	return c.Client.Login(ctx, certificate, login, nil)
+}
+
+// write is Call for what needs the login.
+func (c *Client) write(ctx context.Context, method, path string, in, out any) error {
+	if err := c.LoggedIn(method + " " + path); err != nil {
+		return err
 	}
-	if err := c.call(ctx, http.MethodPost, "login", in, &out); err != nil {
-		return nil, err
-	}
-	if out.Token == "" || out.Expires <= 0 {
-		return nil, fmt.Errorf("login: %w", invalid("no token"))
-	}
-	c.SetToken(out.Token)
-	return &Login{Token: out.Token, Expires: time.UnixMilli(out.Expires), Network: out.Network}, nil
+	return c.Call(ctx, method, path, in, out)
 }
 
 // Name returns what the hub's index says about a name, as JSON.
 func (c *Client) Name(ctx context.Context, name string) (json.RawMessage, error) {
 	var out json.RawMessage
-	return out, c.call(ctx, http.MethodGet, "names/"+url.PathEscape(name), nil, &out)
+	return out, c.Call(ctx, http.MethodGet, "names/"+url.PathEscape(name), nil, &out)
 }
 
 // Role returns the hub's copy of a role definition, as JSON.
 func (c *Client) Role(ctx context.Context, name string) (json.RawMessage, error) {
 	var out json.RawMessage
-	return out, c.call(ctx, http.MethodGet, "roles/"+url.PathEscape(name), nil, &out)
+	return out, c.Call(ctx, http.MethodGet, "roles/"+url.PathEscape(name), nil, &out)
 }
 
 // Document returns the hub's copy of a DID document, as JSON.
 func (c *Client) Document(ctx context.Context, did string) (json.RawMessage, error) {
 	var out json.RawMessage
-	return out, c.call(ctx, http.MethodGet, "dids/"+url.PathEscape(did), nil, &out)
+	return out, c.Call(ctx, http.MethodGet, "dids/"+url.PathEscape(did), nil, &out)
 }
 
 // Holder says that a DID holds a role by a credential. It is a hint where to
@@ -200,15 +98,15 @@ func (c *Client) Holders(ctx context.Context, role string) ([]Holder, error) {
 			Credential string `json:"credential"`
 		} `json:"holders"`
 	}
-	if err := c.call(ctx, http.MethodGet, "roles/"+url.PathEscape(role)+"/holders?limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
+	if err := c.Call(ctx, http.MethodGet, "roles/"+url.PathEscape(role)+"/holders?limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Holders) > MaxHolders {
-		return nil, invalid("more holders than a role may have")
+		return nil, c.Invalid("more holders than a role may have")
 	}
 	list := make([]Holder, 0, len(out.Holders))
 	for _, h := range out.Holders {
-		d, err := digest(h.Credential)
+		d, err := c.Digest(h.Credential)
 		if err != nil {
 			return nil, err
 		}
@@ -221,12 +119,12 @@ func (c *Client) Holders(ctx context.Context, role string) ([]Holder, error) {
 // ErrNotFound.
 func (c *Client) Credential(ctx context.Context, dig [32]byte) ([]byte, error) {
 	path := "credentials/" + hex.EncodeToString(dig[:])
-	raw, err := httpkit.Do(ctx, c.hc, http.MethodGet, c.base+"/api/v1/"+path, c.bearer(), "", nil)
+	raw, err := c.Do(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
-		return nil, fmt.Errorf("hub: get %s: %w", path, c.failed(err))
+		return nil, err
 	}
 	if len(raw) == 0 || len(raw) > MaxCredential {
-		return nil, invalid("a credential is empty or too large")
+		return nil, c.Invalid("a credential is empty or too large")
 	}
 	return raw, nil
 }
@@ -247,15 +145,15 @@ func (c *Client) CredentialsOf(ctx context.Context, subject string) ([]Credentia
 			Issuer string `json:"issuer"`
 		} `json:"credentials"`
 	}
-	if err := c.call(ctx, http.MethodGet, "credentials?subject="+url.QueryEscape(subject)+"&limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
+	if err := c.Call(ctx, http.MethodGet, "credentials?subject="+url.QueryEscape(subject)+"&limit="+strconv.Itoa(MaxHolders), nil, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Credentials) > MaxHolders {
-		return nil, invalid("more credentials than a subject may have")
+		return nil, c.Invalid("more credentials than a subject may have")
 	}
 	list := make([]Credential, 0, len(out.Credentials))
 	for _, e := range out.Credentials {
-		d, err := digest(e.Digest)
+		d, err := c.Digest(e.Digest)
 		if err != nil {
 			return nil, err
 		}
@@ -268,20 +166,20 @@ func (c *Client) CredentialsOf(ctx context.Context, subject string) ([]Credentia
 // its digest.
 func (c *Client) PublishCredential(ctx context.Context, raw []byte) ([32]byte, error) {
 	var zero [32]byte
-	if c.bearer() == "" {
-		return zero, fmt.Errorf("hub: publish credential: %w", ErrNoLogin)
+	if err := c.LoggedIn("publish credential"); err != nil {
+		return zero, err
 	}
-	answer, err := httpkit.Do(ctx, c.hc, http.MethodPost, c.base+"/api/v1/credentials", c.bearer(), "application/vc+json", raw)
+	answer, err := c.Do(ctx, http.MethodPost, "credentials", "application/vc+json", raw)
 	if err != nil {
-		return zero, fmt.Errorf("hub: publish credential: %w", c.failed(err))
+		return zero, err
 	}
 	var out struct {
 		Digest string `json:"digest"`
 	}
 	if err := json.Unmarshal(answer, &out); err != nil {
-		return zero, invalid("no digest")
+		return zero, c.Invalid("no digest")
 	}
-	return digest(out.Digest)
+	return c.Digest(out.Digest)
 }
 
 // Status is a status list credential with the newest signed freshness and the
@@ -299,7 +197,7 @@ func (c *Client) Status(ctx context.Context, list string) (*Status, error) {
 		Freshness   string `json:"freshness"`
 		Certificate string `json:"certificate"`
 	}
-	if err := c.call(ctx, http.MethodGet, "status?list="+url.QueryEscape(list), nil, &out); err != nil {
+	if err := c.Call(ctx, http.MethodGet, "status?list="+url.QueryEscape(list), nil, &out); err != nil {
 		return nil, err
 	}
 	var s Status
@@ -309,7 +207,7 @@ func (c *Client) Status(ctx context.Context, list string) (*Status, error) {
 	}{{&s.List, out.List}, {&s.Freshness, out.Freshness}, {&s.Certificate, out.Certificate}} {
 		raw, err := base64.RawURLEncoding.DecodeString(f.from)
 		if err != nil || len(raw) == 0 || len(raw) > MaxStatusList {
-			return nil, invalid("a status list is not base64url, empty or too large")
+			return nil, c.Invalid("a status list is not base64url, empty or too large")
 		}
 		*f.to = raw
 	}
@@ -354,56 +252,13 @@ func (c *Client) Feed(ctx context.Context, after uint64, wait time.Duration) (*N
 		Reset  bool    `json:"reset"`
 	}
 	q := "feed?after=" + strconv.FormatUint(after, 10) + "&wait=" + url.QueryEscape(wait.String())
-	if err := c.call(ctx, http.MethodGet, q, nil, &out); err != nil {
+	if err := c.Call(ctx, http.MethodGet, q, nil, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Events) > MaxEvents {
-		return nil, invalid("more events than one answer may hold")
+		return nil, c.Invalid("more events than one answer may hold")
 	}
 	return &News{Events: out.Events, Next: out.Next, Reset: out.Reset}, nil
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func digest(s string) ([32]byte, error) {
-	var d [32]byte
-	if len(s) != 64 {
-		return d, invalid("not a digest")
-	}
-	if _, err := hex.Decode(d[:], []byte(s)); err != nil {
-		return d, invalid("not a digest")
-	}
-	return d, nil
-}
-
-func invalid(what string) error {
-	return fmt.Errorf("hub: %w", problem.New(http.StatusBadGateway, "answer_invalid", "the hub's answer is not what it documents: "+what))
-}
-
-// dated remembers the Date of the newest answer and when it came, for the check
-// of the own clock.
-type dated struct {
-	next http.RoundTripper
-	last atomic.Pointer[heard]
-}
-
-type heard struct{ date, at time.Time }
-
-func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := d.next.RoundTrip(r)
-	if err == nil {
-		if t, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
-			d.last.Store(&heard{date: t, at: time.Now()})
-		}
-	}
-	return resp, err
-}
-
-// time adds what has passed since, by the monotonic clock, which nobody sets.
-func (d *dated) time() time.Time {
-	h := d.last.Load()
-	if h == nil {
-		return time.Time{}
-	}
-	return h.date.Add(time.Since(h.at))
-}

@@ -41,7 +41,7 @@ func (c *Client) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment
 	var out struct {
 		Enrolments []Enrolment `json:"enrolments"`
 	}
-	if err := c.call(ctx, http.MethodGet, "enrolments?"+q.Encode(), nil, &out); err != nil {
+	if err := c.Call(ctx, http.MethodGet, "enrolments?"+q.Encode(), nil, &out); err != nil {
 		return nil, err
 	}
 	return out.Enrolments, nil
@@ -50,7 +50,7 @@ func (c *Client) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment
 // Enrolment returns one enrolment, or ErrNotFound.
 func (c *Client) Enrolment(ctx context.Context, id string) (*Enrolment, error) {
 	var e Enrolment
-	if err := c.call(ctx, http.MethodGet, "enrolments/"+url.PathEscape(id), nil, &e); err != nil {
+	if err := c.Call(ctx, http.MethodGet, "enrolments/"+url.PathEscape(id), nil, &e); err != nil {
 		return nil, err
 	}
 	return &e, nil
