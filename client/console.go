@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/digital-spine/spine/gateway"
 )
@@ -24,19 +25,28 @@ func (c *Client) Overview(ctx context.Context, minutes int) (*gateway.Overview, 
 type LogFilter struct {
 	Direction string // gateway.In, gateway.Out
 	Channel   string
-	Partner   string // DID
-	Before    string // the next of an earlier answer
-	Max       int    // 1 to 200, 50 when 0
+	Partner   string          // DID
+	State     []gateway.State // any of these
+	Before    string          // the next of an earlier answer
+	Max       int             // 1 to 200, 50 when 0
 }
 
 // Log lists sent and received messages, newest first, and what to pass as
-// Before to go on; it is empty at the end.
+// Before to go on; it is empty at the end. With State there may be something to
+// go on with behind an empty list, too.
 func (c *Client) Log(ctx context.Context, f LogFilter) ([]gateway.Entry, string, error) {
 	q := url.Values{}
 	for k, v := range map[string]string{"direction": f.Direction, "channel": f.Channel, "partner": f.Partner, "before": f.Before} {
 		if v != "" {
 			q.Set(k, v)
 		}
+	}
+	states := make([]string, len(f.State))
+	for i, s := range f.State {
+		states[i] = string(s)
+	}
+	if len(states) > 0 {
+		q.Set("state", strings.Join(states, ","))
 	}
 	if f.Max > 0 {
 		q.Set("max", strconv.Itoa(f.Max))

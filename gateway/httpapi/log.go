@@ -3,11 +3,14 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/access"
+	"github.com/digital-spine/spine/gateway/inbox"
 	"github.com/digital-spine/spine/internal/problem"
 )
 
@@ -21,13 +24,16 @@ func (a *api) logPaths() {
 		Next    string          `json:"next" doc:"pass it as before to go on; empty at the end"`
 	}
 	list := a.operation("", http.MethodGet, "log", "list-log", "Sent and received messages, newest first")
-	list.Description = "Without content. Needs the scope send for sent messages and receive for received ones."
+	list.Description = "Without content. With state, an answer may hold fewer entries than asked for, even none, and still have a next: " +
+		"states are not indexed, and one request looks through 1000 messages of each direction. " +
+		"Needs the scope send for sent messages and receive for received ones."
 	register(a, list, func(ctx context.Context, in *struct {
-		Direction string `query:"direction" enum:"in,out" doc:"only received (in) or sent (out) messages; default both"`
-		Channel   string `query:"channel" maxLength:"64" doc:"only this channel"`
-		Partner   string `query:"partner" maxLength:"256" doc:"only messages from or to this DID"`
-		Before    string `query:"before" maxLength:"1024" doc:"the next of an earlier answer"`
-		Max       int    `query:"max" minimum:"0" maximum:"200" doc:"at most this many, default 50"`
+		Direction string          `query:"direction" enum:"in,out" doc:"only received (in) or sent (out) messages; default both"`
+		Channel   string          `query:"channel" maxLength:"64" doc:"only this channel"`
+		Partner   string          `query:"partner" maxLength:"256" doc:"only messages from or to this DID"`
+		State     []gateway.State `query:"state" maxItems:"7" enum:"waiting,accepted,delivered,verified,refused,unconfirmed,undelivered" doc:"only messages in one of these states, joined by commas; received ones are waiting, verified or refused"`
+		Before    string          `query:"before" maxLength:"1024" doc:"the next of an earlier answer"`
+		Max       int             `query:"max" minimum:"0" maximum:"200" doc:"at most this many, default 50"`
 	}) (*body[entries], error) {
 		directions := []string{gateway.Out, gateway.In}
 		if in.Direction != "" {
@@ -42,7 +48,7 @@ func (a *api) logPaths() {
 		if f.Max == 0 {
 			f.Max = 50
 		}
-		l, next, err := a.mergeLog(ctx, directions, f, in.Before)
+		l, next, err := a.mergeLog(ctx, directions, f, in.State, in.Before)
 		if err != nil {
 			return nil, err
 		}
@@ -81,50 +87,101 @@ type place struct {
 	over   bool // nothing is left
 }
 
+// maxLooked is how many entries of one direction one request looks through for
+// those in a state.
+const maxLooked = 1000
+
+// received are the states that a received message can be in; a sent one can be
+// in all others, and in those two that are both's.
+var received = map[gateway.State]bool{inbox.StateVerified: true, gateway.StateWaiting: true, gateway.StateRefused: true}
+
+// possible reports whether a message of a direction can be in one of the states.
+func possible(direction string, states []gateway.State) bool {
+	return len(states) == 0 || slices.ContainsFunc(states, func(s gateway.State) bool {
+		return direction == gateway.In && received[s] || direction == gateway.Out && s != inbox.StateVerified
+	})
+}
+
+// looked is what one direction has for a page.
+type looked struct {
+	list []gateway.Entry // newest first
+	end  place           // where it goes on behind the list
+	back int64           // when of the last that was looked at
+}
+
+// more reports whether the list is used up and older entries were not looked at.
+func (l *looked) more() bool { return len(l.list) == 0 && !l.end.over }
+
+// look reads up to f.Max entries of a direction that are in one of the states,
+// from a place on.
+func (a *api) look(ctx context.Context, direction string, f gateway.EntryFilter, states []gateway.State, from place) (*looked, error) {
+	l := &looked{end: from, back: math.MaxInt64}
+	book := a.logbook(direction)
+	if l.end.over = from.over || book == nil || !possible(direction, states); l.end.over {
+		return l, nil
+	}
+	most := f.Max
+	if len(states) > 0 {
+		f.Max = 200
+	}
+	for seen := 0; seen < maxLooked; {
+		f.Before = l.end.before
+		entries, err := book.Entries(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for i := range entries {
+			l.end.before, l.back = entries[i].Cursor, when(&entries[i])
+			if len(states) > 0 && !slices.Contains(states, entries[i].State) {
+				continue
+			}
+			if l.list = append(l.list, entries[i]); len(l.list) == most {
+				return l, nil
+			}
+		}
+		if len(entries) < f.Max {
+			l.end.over = true
+			return l, nil
+		}
+		seen += len(entries)
+	}
+	return l, nil
+}
+
 // mergeLog lists entries of the given directions as one, the newest first.
-func (a *api) mergeLog(ctx context.Context, directions []string, f gateway.EntryFilter, before string) ([]gateway.Entry, string, error) {
+func (a *api) mergeLog(ctx context.Context, directions []string, f gateway.EntryFilter, states []gateway.State, before string) ([]gateway.Entry, string, error) {
 	places, ok := parsePlaces(before)
 	if !ok {
 		return nil, "", problem.New(http.StatusUnprocessableEntity, "query_invalid", "before is the next of an earlier answer").With("member", "before")
 	}
-	lists := make(map[string][]gateway.Entry, 2)
+	of := make(map[string]*looked, 2)
 	for _, d := range directions {
-		book := a.logbook(d)
-		if book == nil || places[d].over {
-			places[d] = place{over: true}
-			continue
-		}
-		f.Before = places[d].before
-		l, err := book.Entries(ctx, f)
-		if err != nil {
+		var err error
+		if of[d], err = a.look(ctx, d, f, states, places[d]); err != nil {
 			return nil, "", err
 		}
-		lists[d] = l
-	}
-	full := map[string]bool{}
-	for d, l := range lists {
-		full[d] = len(l) >= f.Max
 	}
 	out := []gateway.Entry{}
 	for len(out) < f.Max {
 		best := ""
 		for _, d := range directions {
-			if l := lists[d]; len(l) > 0 && (best == "" || when(&l[0]) > when(&lists[best][0])) {
+			if l := of[d].list; len(l) > 0 && (best == "" || when(&l[0]) > when(&of[best].list[0])) {
 				best = d
 			}
 		}
-		if best == "" {
+		// What a direction was not looked through for may be newer than this.
+		if best == "" || slices.ContainsFunc(directions, func(d string) bool { return of[d].more() && of[d].back > when(&of[best].list[0]) }) {
 			break
 		}
-		e := lists[best][0]
-		lists[best] = lists[best][1:]
+		e := of[best].list[0]
+		of[best].list = of[best].list[1:]
 		places[best] = place{before: e.Cursor}
 		out = append(out, e)
 	}
 	left := false
 	for _, d := range directions {
-		if len(lists[d]) == 0 && !full[d] {
-			places[d] = place{over: true}
+		if len(of[d].list) == 0 {
+			places[d] = of[d].end
 		}
 		left = left || !places[d].over
 	}
