@@ -41,6 +41,7 @@ func (c *Console) palette(v *visit) error {
 		{Label: "Home", Kind: "page", Path: "/"}, {Label: "Channels", Kind: "page", Path: "/channels"}, {Label: "Messages", Kind: "page", Path: "/messages"},
 		{Label: "Files", Kind: "page", Path: "/files"}, {Label: "Events", Kind: "page", Path: "/events"},
 		{Label: "Received messages", Kind: "view", Path: "/messages?direction=in"}, {Label: "Sent messages", Kind: "view", Path: "/messages?direction=out"},
+		{Label: "Messages that went wrong", Kind: "view", Path: "/messages?state=" + pages.Wrong}, {Label: "Messages under way", Kind: "view", Path: "/messages?state=" + pages.UnderWay},
 		{Label: "Refused", Kind: "view", Path: "/events?kind=refused"}, {Label: "Detected on the way", Kind: "view", Path: "/events?kind=detected"},
 		{Label: "Upload a file", Kind: "action", Path: "/files#drop-title"},
 		{Label: "Light theme", Kind: "action", Path: "#theme=light"}, {Label: "Dark theme", Kind: "action", Path: "#theme=dark"}, {Label: "Theme as the system", Kind: "action", Path: "#theme=auto"},

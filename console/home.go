@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/digital-spine/spine/client"
@@ -74,12 +75,25 @@ func traced(t *gateway.Trace) pages.Row {
 	return r
 }
 
+// states reads states, joined by commas.
+func states(values []string) (out []gateway.State) {
+	for _, s := range strings.Split(strings.Join(values, ","), ",") {
+		if s != "" && !slices.Contains(out, gateway.State(s)) {
+			out = append(out, gateway.State(s))
+		}
+	}
+	return out
+}
+
 // messages shows the log.
 func (c *Console) messages(v *visit) error {
 	q := v.r.URL.Query()
 	m := &pages.Messages{
 		Frame:  v.frame("Messages", "/messages", nil),
-		Filter: client.LogFilter{Direction: q.Get("direction"), Channel: q.Get("channel"), Partner: q.Get("partner"), Before: q.Get("before"), Max: 50},
+		Filter: client.LogFilter{Direction: q.Get("direction"), Channel: q.Get("channel"), Partner: q.Get("partner"), State: states(q["state"]), Before: q.Get("before"), Max: 50},
+	}
+	if v.fragment() && v.part() == "" {
+		v.w.Header().Set("HX-Replace-Url", m.Path())
 	}
 	var list []gateway.Entry
 	list, m.Next, m.Err = v.api.Log(v.r.Context(), m.Filter)
