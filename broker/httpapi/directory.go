@@ -56,7 +56,10 @@ func (a *api) directory(api huma.API) {
 		}
 		return &body[empty]{}, a.b.PutObject(ctx, s, broker.Kind(i.Kind), d, i.RawBody)
 	})
-	huma.Register(api, op("get-object", http.MethodGet, "objects/{digest}", "Read an object as it was stored", "directory"),
+	get := op("get-object", http.MethodGet, "objects/{digest}", "Read an object as it was stored", "directory")
+	get.Responses = map[string]*huma.Response{"200": {Description: "the bytes",
+		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	huma.Register(api, get,
 		func(ctx context.Context, i *ObjectPath) (*rawAnswer, error) {
 			d, err := envelope.ParseDigest(i.Digest)
 			if err != nil {

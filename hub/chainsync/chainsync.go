@@ -127,8 +127,19 @@ func (s *Sync) Ready(context.Context) error {
 	return nil
 }
 
+// errAhead refuses a place that was not read yet: what happens until the chain
+// gets there would never be heard of.
+var errAhead = problem.New(422, "block_ahead", "the chain has not been read up to this block yet").WithHint("name a block to read again from; 0 reads everything")
+
 // Resync reads everything again from a block on.
 func (s *Sync) Resync(ctx context.Context, from uint64) error {
+	read, err := s.d.Store.Cursor(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	if from > read {
+		return errAhead.With("block", read)
+	}
 	if err := s.d.Store.SetCursor(ctx, cursor, from); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/digital-spine/spine/hub"
 	"github.com/digital-spine/spine/hub/chainsync"
 	"github.com/digital-spine/spine/hub/sqlstore"
+	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/testkit"
 )
 
@@ -177,6 +178,11 @@ func TestIndex(t *testing.T) {
 	// A lost index is read again from the chain.
 	if err := w.store.DropName(ctx, role, nil); err != nil {
 		t.Fatal(err)
+	}
+	for _, ahead := range []uint64{1 << 40, 1 << 63, 1<<64 - 1} {
+		if err := w.sync.Resync(ctx, ahead); problem.CodeOf(err) != "block_ahead" {
+			t.Errorf("resync from %d, ahead of the chain: %v", ahead, err)
+		}
 	}
 	if err := w.sync.Resync(ctx, 0); err != nil {
 		t.Fatal(err)

@@ -79,9 +79,7 @@ type holdersOut struct {
 }
 
 func (s *Server) credentialAPI() {
-	o := signedIn(operation("POST", "/credentials", "publish-credential", "Store a credential that somebody signed", "credentials", 201))
-	o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge)
-	huma.Register(s.kit.API, o, func(ctx context.Context, in *credentialIn) (*digestOut, error) {
+	huma.Register(s.kit.API, signedIn(operation("POST", "/credentials", "publish-credential", "Store a credential that somebody signed", "credentials", 201)), func(ctx context.Context, in *credentialIn) (*digestOut, error) {
 		if _, err := s.session(ctx, in.Auth); err != nil {
 			return nil, err
 		}
@@ -93,7 +91,7 @@ func (s *Server) credentialAPI() {
 		out.Body.Digest = hex.EncodeToString(digest[:])
 		return &out, nil
 	})
-	huma.Register(s.kit.API, operation("GET", "/credentials/{digest}", "get-credential", "Read a credential's bytes", "credentials", 200),
+	huma.Register(s.kit.API, answers(operation("GET", "/credentials/{digest}", "get-credential", "Read a credential's bytes", "credentials", 200), "application/vc+json", "the bytes as they were issued"),
 		func(ctx context.Context, in *DigestIn) (*rawOut, error) {
 			digest, err := parseDigest(in.Digest)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -125,16 +126,23 @@ func (s *Server) ready(ctx context.Context) error {
 	return s.chain.Ready(ctx)
 }
 
-// operation describes one operation under /api/v1.
+// operation describes one operation under /api/v1. Its errors are described as
+// the default: any of them is a problem.
 func operation(method, path, id, summary, tag string, status int) huma.Operation {
-	return huma.Operation{Method: method, Path: "/api/v1" + path, OperationID: id, Summary: summary, Tags: []string{tag}, DefaultStatus: status,
-		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}}
+	return huma.Operation{Method: method, Path: "/api/v1" + path, OperationID: id, Summary: summary, Tags: []string{tag}, DefaultStatus: status}
 }
 
 // signedIn marks an operation as one that needs the login.
 func signedIn(o huma.Operation) huma.Operation {
 	o.Security = []map[string][]string{{"bearer": {}}}
-	o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusTooManyRequests)
+	return o
+}
+
+// answers describes an operation whose answer is bytes of a media type, not
+// JSON of this API.
+func answers(o huma.Operation, mediaType, text string) huma.Operation {
+	o.Responses = map[string]*huma.Response{strconv.Itoa(o.DefaultStatus): {Description: text,
+		Content: map[string]*huma.MediaType{mediaType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	return o
 }
 

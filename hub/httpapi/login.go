@@ -47,9 +47,7 @@ func (s *Server) loginAPI() {
 			out.Body.Nonce = base64.RawURLEncoding.EncodeToString(n[:])
 			return &out, nil
 		})
-	o := operation("POST", "/login", "login", "Log in with an instance certificate", "login", 200)
-	o.Errors = append(o.Errors, http.StatusUnauthorized)
-	huma.Register(s.kit.API, o, func(ctx context.Context, in *loginIn) (*loginOut, error) {
+	huma.Register(s.kit.API, operation("POST", "/login", "login", "Log in with an instance certificate", "login", 200), func(ctx context.Context, in *loginIn) (*loginOut, error) {
 		certificate, err := unbase64("body.certificate", in.Body.Certificate)
 		if err != nil {
 			return nil, err
