@@ -27,6 +27,8 @@ var apiCodes = []code{
 	{"not_found", warning, "Nothing there", "There is nothing at this path.", "See /openapi.json."},
 	{"method_not_allowed", warning, "Other method", "This path does not take this method.", "See /openapi.json."},
 	{"precondition_failed", warning, "Changed meanwhile", "What was asked for is not in the state that the request named.", "Read it again."},
+	{"handshake_invalid", warning, "Not a handshake", "The request asks for a WebSocket, but not as RFC 6455 describes it.", "Use a WebSocket client of version 13."},
+	{"upgrade_required", warning, "WebSocket only", "This path speaks WebSocket only, and the request does not ask for one.", "Use a WebSocket client, or read with GET messages."},
 	{"range", warning, "Outside of the content", "The range that was asked for lies outside of the content.", "Ask for the size first."},
 	{"internal", grave, "Internal error", "Something failed in this gateway that should not.", "Look at its log under the request id."},
 	{"timeout", warning, "Took too long", "The request was given up because an answer took too long.", "Try again."},

@@ -326,7 +326,7 @@ func (a *api) content(w http.ResponseWriter, r *http.Request) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Disposition", disposition(c.File.Name))
 	out := &outgoing{c: c, rc: http.NewResponseController(w)}
-	http.ServeContent(w, r, "", time.Time{}, out)
+	http.ServeContent(&problemWriter{ResponseWriter: w, r: r}, r, "", time.Time{}, out)
 	_ = out.rc.SetWriteDeadline(time.Time{})
 	if out.err != nil && r.Context().Err() == nil {
 		a.Log.Error("a file could not be read to its end", "request", httpkit.RequestID(r.Context()), "file", e.ID, "code", problem.CodeOf(out.err))

@@ -104,7 +104,6 @@ func (a *api) livePaths() {
 		defer a.live.leave()
 		next(ctx)
 	})
-	op.Errors = []int{http.StatusTooManyRequests}
 	sse.Register(a.API, op, map[string]any{
 		liveMessage: gateway.Entry{}, liveEvent: gateway.Event{}, liveOverview: gateway.Overview{}, liveTransfer: gateway.Transfer{}, "lagged": gateway.Lagged{},
 	}, a.serveLive)

@@ -47,7 +47,7 @@ func (a *api) serveStream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	conn, err := websocket.Accept(w, r, nil)
+	conn, err := websocket.Accept(&problemWriter{ResponseWriter: w, r: r}, r, nil)
 	if err != nil {
 		return // answered by Accept
 	}
