@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -59,6 +60,10 @@ type Server struct {
 	stop context.CancelFunc
 
 	bodyFor, unreadFor time.Duration // bodyTimeout, unreadTimeout
+
+	mu     sync.Mutex
+	silent map[net.Conn]struct{} // connections that sent nothing yet
+	closed bool
 }
 
 // New makes a server that serves /openapi.json, /healthz and /readyz and
@@ -70,7 +75,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{log: o.Log, bodyFor: bodyTimeout, unreadFor: unreadTimeout}
+	s := &Server{log: o.Log, bodyFor: bodyTimeout, unreadFor: unreadTimeout, silent: make(map[net.Conn]struct{})}
 	s.base, s.stop = context.WithCancel(context.Background())
 	r := chi.NewRouter()
 	r.Use(s.guard(o.MaxBody))
@@ -104,6 +109,7 @@ func New(o Options) *Server {
 		Handler: r, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return s.base },
+		ConnState:   s.connState,
 	}
 	return s
 }
@@ -244,10 +250,37 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.ln == nil {
 		return nil
 	}
+	s.hangUp()
 	err := s.srv.Shutdown(ctx)
 	if err != nil {
 		s.srv.Close()
 	}
 	s.ln.Close()
 	return err
+}
+
+// connState keeps account of the connections that sent nothing yet. Clients open
+// some in reserve; the standard library's Shutdown would wait 5 s for each to
+// say something.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.silent, c)
+	case s.closed:
+		c.Close()
+	default:
+		s.silent[c] = struct{}{}
+	}
+}
+
+// hangUp closes the connections on which nothing was asked yet.
+func (s *Server) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.silent {
+		c.Close()
+	}
 }
