@@ -76,3 +76,8 @@ func (c *Client) Session(ctx context.Context) (*gateway.Session, error) {
 func (c *Client) EndSession(ctx context.Context) error {
 	return c.call(ctx, http.MethodDelete, "/sessions/current", nil, nil)
 }
+
+// EndSessions signs every browser out.
+func (c *Client) EndSessions(ctx context.Context) error {
+	return c.call(ctx, http.MethodDelete, "/sessions", nil, nil)
+}

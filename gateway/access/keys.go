@@ -1,7 +1,7 @@
 // Package access says who may call a gateway's API, and for what: API keys for
 // programs, and sessions for browsers. A key is shown once, when it is made;
 // only a hash of it is kept. A session begins with a one-time link that an API
-// key made.
+// key made, and outlives a restart of the gateway.
 //
 // Keys and tokens are random, so one SHA-256 is enough to keep them; they are
 // no passwords, and there are no users here.

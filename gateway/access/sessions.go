@@ -1,10 +1,13 @@
 package access
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,16 +48,31 @@ var (
 			WithHint("try again when some have expired")
 )
 
-// Session is a signed-in browser. It is kept in memory only: a restart of the
-// gateway signs everybody out.
+// Session is a signed-in browser.
 type Session struct {
 	Name   string    // whom its link was made for
 	Scopes []Scope   // what it may be used for
 	Key    string    // id of the API key that its link was made with; it ends with it
 	Ends   time.Time // the latest end
+	Used   time.Time // the last call; of a link zero
 
-	used time.Time // the last call
+	noted time.Time // the last call that the store knows of
 }
+
+// SessionStore keeps sessions over a restart of the gateway. It is given no
+// secret: a session is kept by the SHA-256 of its own, and opens nothing.
+type SessionStore interface {
+	Sessions(ctx context.Context) (map[[32]byte]Session, error)
+	PutSession(ctx context.Context, id [32]byte, s Session) error
+	// UseSession notes when a session was used. One that is not there, because
+	// it ended meanwhile, is not made again.
+	UseSession(ctx context.Context, id [32]byte, used time.Time) error
+	DeleteSessions(ctx context.Context, ids ...[32]byte) error
+}
+
+// noteEvery is how often the use of a session is noted: by so much earlier one
+// may end after a restart.
+const noteEvery = time.Minute
 
 // May reports whether the session is good for a scope.
 func (s *Session) May(scope Scope) bool {
@@ -65,10 +83,12 @@ func (s *Session) May(scope Scope) bool {
 // sign one in. Its methods may be called from many goroutines.
 //
 // Tokens are 256 random bits. Only their hashes are kept, so that what is found
-// in a memory image opens nothing, and so that a look-up takes no time that
-// depends on them.
+// in a memory image or a database opens nothing, and so that a look-up takes no
+// time that depends on them. Links are in memory only: they are good for minutes,
+// and a new one is a command away.
 type Sessions struct {
 	keys  *Keys
+	store SessionStore // nil: a restart signs everybody out
 	clock clockwork.Clock
 
 	mu       sync.Mutex
@@ -76,9 +96,38 @@ type Sessions struct {
 	sessions map[[32]byte]*Session
 }
 
-// NewSessions returns an empty set of sessions of those who hold keys.
+// NewSessions returns an empty set of sessions of those who hold keys, which a
+// restart forgets.
 func NewSessions(keys *Keys, clock clockwork.Clock) *Sessions {
 	return &Sessions{keys: keys, clock: clock, links: make(map[[32]byte]*Session), sessions: make(map[[32]byte]*Session)}
+}
+
+// OpenSessions returns the sessions of a store that go on. Time passed while
+// nobody could call counts as time without a call.
+func OpenSessions(ctx context.Context, store SessionStore, keys *Keys, clock clockwork.Clock) (*Sessions, error) {
+	s := NewSessions(keys, clock)
+	list, err := store.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var over [][32]byte
+	for id, x := range list {
+		if x.noted = x.Used; s.ended(&x) || len(s.sessions) >= MaxSessions {
+			over = append(over, id)
+			continue
+		}
+		s.sessions[id] = &x
+	}
+	s.store = store
+	return s, s.forget(ctx, over)
+}
+
+// forget removes sessions from the store.
+func (s *Sessions) forget(ctx context.Context, ids [][32]byte) error {
+	if s.store == nil || len(ids) == 0 {
+		return nil
+	}
+	return s.store.DeleteSessions(ctx, ids...)
 }
 
 // Link makes a one-time token for a session with the given scopes (empty: all),
@@ -108,38 +157,62 @@ func (s *Sessions) Link(key string, scopes []Scope, name string) (token string, 
 
 // Open exchanges a link's token, which is good once, for a session and its
 // secret. Codes session_invalid, sessions_full.
-func (s *Sessions) Open(token string) (secretOf string, _ *Session, err error) {
+func (s *Sessions) Open(ctx context.Context, token string) (secretOf string, _ *Session, err error) {
 	id, ok := idOf(token, linkPrefix)
 	if !ok {
 		return "", nil, ErrSession
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	l := s.links[id]
 	delete(s.links, id) // also an expired one
 	if l == nil || s.ended(l) {
+		s.mu.Unlock()
 		return "", nil, ErrSession
 	}
+	var over [][32]byte
 	if len(s.sessions) >= MaxSessions {
-		sweep(s.sessions, s.ended)
-		if len(s.sessions) >= MaxSessions {
-			s.links[id] = l // it was not used
-			return "", nil, errSessionsFull
-		}
+		over = sweep(s.sessions, s.ended)
+	}
+	if len(s.sessions) >= MaxSessions {
+		s.links[id] = l // it was not used
+		s.mu.Unlock()
+		return "", nil, errSessionsFull
 	}
 	now := s.clock.Now()
 	// A fresh secret: nobody can have fixed it before.
 	secretOf = secret(sessionPrefix)
-	made := &Session{Name: l.Name, Scopes: l.Scopes, Key: l.Key, Ends: now.Add(SessionFor), used: now}
-	s.sessions[sha256.Sum256([]byte(secretOf))] = made
-	return secretOf, made.copy(), nil
+	made := &Session{Name: l.Name, Scopes: l.Scopes, Key: l.Key, Ends: now.Add(SessionFor), Used: now, noted: now}
+	own, out := sha256.Sum256([]byte(secretOf)), made.copy()
+	s.sessions[own] = made
+	s.mu.Unlock()
+
+	if s.store == nil {
+		return secretOf, out, nil
+	}
+	if err = s.forget(ctx, over); err == nil {
+		err = s.store.PutSession(ctx, own, *out)
+	}
+	if err != nil {
+		s.mu.Lock()
+		delete(s.sessions, own)
+		s.links[id] = l // nobody was signed in by it
+		s.mu.Unlock()
+		return "", nil, fmt.Errorf("keep the session: %w", err)
+	}
+	s.mu.Lock()
+	gone := s.sessions[own] == nil
+	s.mu.Unlock()
+	if gone { // all were ended meanwhile
+		return "", nil, errors.Join(ErrSession, s.forget(ctx, [][32]byte{own}))
+	}
+	return secretOf, out, nil
 }
 
 // Check returns the session of a secret that is good for scope, and counts as
 // its use; an empty scope asks for any session. Codes session_invalid,
 // scope_missing.
-func (s *Sessions) Check(secretOf string, scope Scope) (*Session, error) {
-	found, err := s.look(secretOf, true)
+func (s *Sessions) Check(ctx context.Context, secretOf string, scope Scope) (*Session, error) {
+	found, err := s.look(ctx, secretOf, true)
 	if err != nil {
 		return nil, err
 	}
@@ -151,46 +224,87 @@ func (s *Sessions) Check(secretOf string, scope Scope) (*Session, error) {
 
 // Alive returns nil while a session lasts, for streams: it does not count as
 // use. Code session_invalid.
-func (s *Sessions) Alive(secretOf string) error {
-	_, err := s.look(secretOf, false)
+func (s *Sessions) Alive(ctx context.Context, secretOf string) error {
+	_, err := s.look(ctx, secretOf, false)
 	return err
 }
 
-// End ends a session at once.
-func (s *Sessions) End(secretOf string) {
-	if id, ok := idOf(secretOf, sessionPrefix); ok {
-		s.mu.Lock()
-		delete(s.sessions, id)
-		s.mu.Unlock()
+// End ends a session at once. With an error it goes on, here and after a
+// restart: half ended it would come back.
+func (s *Sessions) End(ctx context.Context, secretOf string) error {
+	id, ok := idOf(secretOf, sessionPrefix)
+	if !ok {
+		return nil
 	}
+	if err := s.forget(ctx, [][32]byte{id}); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	s.mu.Lock()
+	delete(s.sessions, id)
+	s.mu.Unlock()
+	return nil
 }
 
-func (s *Sessions) look(secretOf string, use bool) (*Session, error) {
+// EndAll ends every session and link, for who fears that one is in the wrong
+// hands.
+func (s *Sessions) EndAll(ctx context.Context) error {
+	s.mu.Lock()
+	clear(s.links)
+	var ids [][32]byte
+	for id := range s.sessions {
+		ids = append(ids, id)
+	}
+	s.mu.Unlock()
+	if err := s.forget(ctx, ids); err != nil {
+		return fmt.Errorf("end all sessions: %w", err)
+	}
+	s.mu.Lock()
+	for _, id := range ids {
+		delete(s.sessions, id)
+	}
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *Sessions) look(ctx context.Context, secretOf string, use bool) (*Session, error) {
 	id, ok := idOf(secretOf, sessionPrefix)
 	if !ok {
 		return nil, ErrSession
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	found := s.sessions[id]
 	if found == nil {
+		s.mu.Unlock()
 		return nil, ErrSession
 	}
 	if s.ended(found) {
 		delete(s.sessions, id)
+		s.mu.Unlock()
+		_ = s.forget(ctx, [][32]byte{id}) // else it goes when the sessions are opened
 		return nil, ErrSession
 	}
-	if use {
-		found.used = s.clock.Now()
+	note := false
+	if now := s.clock.Now(); use {
+		found.Used = now
+		if note = s.store != nil && now.Sub(found.noted) >= noteEvery; note {
+			found.noted = now
+		}
 	}
-	return found.copy(), nil
+	out := found.copy()
+	s.mu.Unlock()
+	if note {
+		// A session is no worse for not being noted: after a restart it ends a
+		// little earlier.
+		_ = s.store.UseSession(ctx, id, out.Used)
+	}
+	return out, nil
 }
 
 // ended reports whether a link or session is over, or the key it came from is
 // gone.
 func (s *Sessions) ended(x *Session) bool {
 	now := s.clock.Now()
-	idle := !x.used.IsZero() && !now.Before(x.used.Add(IdleFor))
+	idle := !x.Used.IsZero() && !now.Before(x.Used.Add(IdleFor))
 	return idle || !now.Before(x.Ends) || !s.keys.has(x.Key)
 }
 
@@ -212,12 +326,15 @@ func CheckCSRF(secretOf, shown string) bool {
 	return subtle.ConstantTimeCompare([]byte(CSRF(secretOf)), []byte(shown)) == 1
 }
 
-func sweep(m map[[32]byte]*Session, ended func(*Session) bool) {
+// sweep removes what has ended, and returns what that was.
+func sweep(m map[[32]byte]*Session, ended func(*Session) bool) (over [][32]byte) {
 	for id, x := range m {
 		if ended(x) {
 			delete(m, id)
+			over = append(over, id)
 		}
 	}
+	return over
 }
 
 func secret(prefix string) string {

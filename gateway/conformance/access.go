@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/digital-spine/spine/gateway/access"
 )
@@ -33,4 +34,49 @@ func Access(t *testing.T, fresh func(t *testing.T) (open func() access.Store)) {
 	ok(t, st.Delete(ctx, "b"))
 	ok(t, st.Delete(ctx, "b"))
 	holds(a)
+}
+
+// Sessions is the suite of the signed-in browsers, and of what becomes of them
+// with their API key. fresh makes an empty database and returns how to open it:
+// each call closes what the call before it returned.
+func Sessions(t *testing.T, fresh func(t *testing.T) (open func() (access.SessionStore, access.Store))) {
+	open := fresh(t)
+	at := time.UnixMilli(1_800_000_000_123)
+	a := access.Session{Name: "control room", Scopes: []access.Scope{access.Receive, access.Send}, Key: "k1", Ends: at.Add(12 * time.Hour), Used: at}
+	b := access.Session{Scopes: []access.Scope{access.Admin}, Key: "k2", Ends: at.Add(time.Hour), Used: at}
+	idA, idB := [32]byte{1, 31: 2}, [32]byte{3}
+	holds := func(want map[[32]byte]access.Session) {
+		t.Helper()
+		st, _ := open()
+		list, err := st.Sessions(ctx)
+		ok(t, err)
+		if len(list) != len(want) {
+			t.Fatalf("%d sessions, want %d", len(list), len(want))
+		}
+		for id, w := range want {
+			g := list[id]
+			if g.Name != w.Name || !slices.Equal(g.Scopes, w.Scopes) || g.Key != w.Key || !g.Ends.Equal(w.Ends) || !g.Used.Equal(w.Used) {
+				t.Fatalf("kept %+v, want %+v", g, w)
+			}
+		}
+	}
+	holds(nil)
+	st, keys := open()
+	ok(t, keys.Put(ctx, access.Key{ID: "k1", Scopes: []access.Scope{access.Admin}}))
+	ok(t, keys.Put(ctx, access.Key{ID: "k2", Scopes: []access.Scope{access.Admin}}))
+	ok(t, st.PutSession(ctx, idA, a))
+	ok(t, st.PutSession(ctx, idB, b))
+	holds(map[[32]byte]access.Session{idA: a, idB: b})
+	st, _ = open()
+	a.Used = at.Add(time.Minute)
+	ok(t, st.UseSession(ctx, idA, a.Used))
+	ok(t, st.UseSession(ctx, [32]byte{9}, at)) // not made by its use
+	holds(map[[32]byte]access.Session{idA: a, idB: b})
+	_, keys = open()
+	ok(t, keys.Delete(ctx, "k2"))
+	holds(map[[32]byte]access.Session{idA: a})
+	st, _ = open()
+	ok(t, st.DeleteSessions(ctx))
+	ok(t, st.DeleteSessions(ctx, idA, idB))
+	holds(nil)
 }

@@ -60,14 +60,14 @@ func (a *api) admitSession(r *http.Request, secret string, scope access.Scope) (
 	if !sameOrigin(r) {
 		return nil, access.ErrCSRF
 	}
-	s, err := a.sessions.Check(secret, scope)
+	s, err := a.sessions.Check(r.Context(), secret, scope)
 	if err != nil {
 		return nil, err
 	}
 	if unsafe(r.Method) && !access.CheckCSRF(secret, r.Header.Get(gateway.HeaderCSRF)) {
 		return nil, access.ErrCSRF
 	}
-	return &caller{key: s.Key, secret: secret, session: s, scopes: s.May, alive: func() error { return a.sessions.Alive(secret) }}, nil
+	return &caller{key: s.Key, secret: secret, session: s, scopes: s.May, alive: func() error { return a.sessions.Alive(r.Context(), secret) }}, nil
 }
 
 // unsafe reports whether a method may change something.

@@ -148,12 +148,13 @@ type Deps struct {
 	Ready    func(context.Context) error // nil: always
 
 	// What the console shows; nil: that part answers empty, or not_wired.
-	LogOut   gateway.Logbook // of sent messages
-	LogIn    gateway.Logbook // of received messages
-	Meter    *stats.Meter    // rates, latencies, live views
-	Members  Members         // who is on a channel, and why
-	Contacts Contacts        // names that people gave to DIDs
-	Papers   Papers          // what of this gateway's own expires
+	LogOut   gateway.Logbook  // of sent messages
+	LogIn    gateway.Logbook  // of received messages
+	Meter    *stats.Meter     // rates, latencies, live views
+	Members  Members          // who is on a channel, and why
+	Contacts Contacts         // names that people gave to DIDs
+	Sessions *access.Sessions // signed-in browsers; nil: kept in memory
+	Papers   Papers           // what of this gateway's own expires
 
 	Clock   clockwork.Clock
 	Log     *slog.Logger
@@ -188,7 +189,10 @@ func newAPI(d Deps) *api {
 	})
 	s.API.OpenAPI().Components.SecuritySchemes["session"] = &huma.SecurityScheme{Type: "apiKey", In: "cookie", Name: gateway.SessionCookie,
 		Description: "Set by open-session; its name goes on with an underscore and eight digits of the gateway. Methods other than GET and HEAD need X-CSRF-Token as well."}
-	a := &api{Deps: d, Server: s, sessions: access.NewSessions(d.Keys, d.Clock), live: newReaders(), cookie: gateway.SessionCookie}
+	a := &api{Deps: d, Server: s, sessions: d.Sessions, live: newReaders(), cookie: gateway.SessionCookie}
+	if a.sessions == nil {
+		a.sessions = access.NewSessions(d.Keys, d.Clock)
+	}
 	if d.Identity != nil {
 		a.cookie = cookieName(d.Identity.About(context.Background()))
 	}

@@ -66,9 +66,9 @@ func (a *api) sessionPaths() {
 
 	open := a.public(http.MethodPost, "sessions", "open-session", "Sign a browser in, with the one-time token of a link")
 	open.Description = "Sets the session's cookie. With the cookie in place of an API key, methods other than GET and HEAD need the csrf of the answer as X-CSRF-Token, " +
-		"and requests from other sites are refused. A session ends 30 minutes after its last call, after 12 hours, at sign-out, or when the gateway is started again."
+		"and requests from other sites are refused. A session ends 30 minutes after its last call, after 12 hours, at sign-out, with the API key that made its link, or when all are ended. It outlives a restart of the gateway, by a hash of its cookie."
 	open.DefaultStatus = http.StatusCreated
-	register(a, open, func(_ context.Context, in *struct {
+	register(a, open, func(ctx context.Context, in *struct {
 		requested
 		Body struct {
 			Token string `json:"token" maxLength:"200" doc:"from the link"`
@@ -77,13 +77,15 @@ func (a *api) sessionPaths() {
 		if !sameOrigin(in.request) {
 			return nil, access.ErrCSRF // nobody signs another's browser in
 		}
-		secret, s, err := a.sessions.Open(in.Body.Token)
+		secret, s, err := a.sessions.Open(ctx, in.Body.Token)
 		if err != nil {
 			return nil, err
 		}
 		// A session that the browser had before is replaced, and ends.
 		if before, ok := a.secretOf(in.request); ok {
-			a.sessions.End(before)
+			if err := a.sessions.End(ctx, before); err != nil {
+				return nil, err
+			}
 		}
 		return &signedIn{a.sessionCookie(in.request, secret).String(), session(s, secret)}, nil
 	})
@@ -103,11 +105,18 @@ func (a *api) sessionPaths() {
 			if err != nil {
 				return nil, err
 			}
-			a.sessions.End(c.secret)
+			if err := a.sessions.End(ctx, c.secret); err != nil {
+				return nil, err
+			}
 			gone := a.sessionCookie(in.request, "")
 			gone.MaxAge = -1
 			return &signedOut{gone.String()}, nil
 		})
+
+	all := a.operation(access.Admin, http.MethodDelete, "sessions", "end-sessions", "Sign every browser out")
+	all.Description += " Also the caller's own, and links that nobody followed yet work no more. API keys stay as they are."
+	all.DefaultStatus = http.StatusNoContent
+	register(a, all, func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.sessions.EndAll(ctx) })
 }
 
 type requestedOnly struct{ requested }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,8 +14,10 @@ import (
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/access"
+	"github.com/digital-spine/spine/gateway/sqlstore"
 	"github.com/digital-spine/spine/internal/httpkit"
 	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/internal/sqlkit"
 	"github.com/digital-spine/spine/internal/testkit"
 )
 
@@ -351,6 +354,53 @@ func TestSessionWithABody(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		if status, code := f.ask(t, method, "/api/v1/sessions/current", `{}`, nil); status != http.StatusUnauthorized || code != "session_invalid" {
 			t.Errorf("%s with a body and no session: %d %s", method, status, code)
+		}
+	}
+}
+
+// TestSessionsOutliveTheServer: a browser goes on with its cookie and token
+// after the gateway was started again, until everybody is signed out.
+func TestSessionsOutliveTheServer(t *testing.T) {
+	ctx := testkit.Context(t)
+	st, err := sqlstore.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "g.db"), sqlkit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	admin := ""
+	again := func() *fixture {
+		f := startWith(t, clockwork.NewRealClock(), func(d *Deps) {
+			if d.Keys, err = access.Open(ctx, st.Keys(), d.Clock); err != nil {
+				t.Fatal(err)
+			}
+			if admin == "" {
+				if _, admin, err = d.Keys.Create(ctx, "admin", []access.Scope{access.Admin}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if d.Sessions, err = access.OpenSessions(ctx, st.Sessions(), d.Keys, d.Clock); err != nil {
+				t.Fatal(err)
+			}
+		})
+		f.admin = admin
+		return f
+	}
+	b := again().signIn(t)
+	f := again()
+	auth := map[string]string{"Cookie": b.cookie, gateway.HeaderCSRF: b.csrf}
+	if status, code := f.ask(t, "POST", "/api/v1/sessions/links", `{}`, auth); status != 201 {
+		t.Fatal(status, code)
+	}
+	narrow := f.signIn(t, "receive")
+	if status, code := f.ask(t, "DELETE", "/api/v1/sessions", "", map[string]string{"Cookie": narrow.cookie, gateway.HeaderCSRF: narrow.csrf}); status != 403 || code != "scope_missing" {
+		t.Fatal(status, code)
+	}
+	if err := client.New(f.url, admin).EndSessions(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]*fixture{"here": f, "after a restart": again()} {
+		if status, code := at.ask(t, "GET", "/api/v1/sessions/current", "", auth); status != 401 || code != "session_invalid" {
+			t.Errorf("%s: %d %s", name, status, code)
 		}
 	}
 }

@@ -31,3 +31,17 @@ func TestEventsConformance(t *testing.T) {
 func TestAccessConformance(t *testing.T) {
 	conformance.Access(t, func(t *testing.T) func() access.Store { return reopening(t, (*sqlstore.Store).Keys) })
 }
+
+func TestSessionsConformance(t *testing.T) {
+	type both struct {
+		access.SessionStore
+		keys access.Store
+	}
+	conformance.Sessions(t, func(t *testing.T) func() (access.SessionStore, access.Store) {
+		open := reopening(t, func(s *sqlstore.Store) both { return both{s.Sessions(), s.Keys()} })
+		return func() (access.SessionStore, access.Store) {
+			b := open()
+			return b.SessionStore, b.keys
+		}
+	})
+}

@@ -33,9 +33,7 @@ func (s *keyStore) List(ctx context.Context) ([]access.Key, error) {
 			return nil, fmt.Errorf("read API keys: %s has a hash of %d bytes", k.ID, len(hash))
 		}
 		copy(k.Hash[:], hash)
-		for s := range strings.FieldsSeq(scopes) {
-			k.Scopes = append(k.Scopes, access.Scope(s))
-		}
+		k.Scopes = splitScopes(scopes)
 		out = append(out, k)
 	}
 	return out, rows.Err()
@@ -43,21 +41,37 @@ func (s *keyStore) List(ctx context.Context) ([]access.Key, error) {
 
 // Put implements access.Store.
 func (s *keyStore) Put(ctx context.Context, k access.Key) error {
-	scopes := make([]string, len(k.Scopes))
-	for i, s := range k.Scopes {
-		scopes[i] = string(s)
-	}
 	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		_, err := tx.Exec(`INSERT INTO gateway_key (id, name, scopes, hash, at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, scopes = excluded.scopes, hash = excluded.hash, at = excluded.at`,
-			k.ID, k.Name, strings.Join(scopes, " "), k.Hash[:], k.At)
+			k.ID, k.Name, joinScopes(k.Scopes), k.Hash[:], k.At)
 		return err
 	})
 }
 
-// Delete implements access.Store.
+// joinScopes and splitScopes write scopes as one text, and read them.
+func joinScopes(list []access.Scope) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return strings.Join(out, " ")
+}
+
+func splitScopes(text string) (out []access.Scope) {
+	for s := range strings.FieldsSeq(text) {
+		out = append(out, access.Scope(s))
+	}
+	return out
+}
+
+// Delete implements access.Store. Sessions that began with the key go with it:
+// a key of the same id, made again from its file, must not bring them back.
 func (s *keyStore) Delete(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM gateway_session WHERE key_id = $1`, id); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`DELETE FROM gateway_key WHERE id = $1`, id)
 		return err
 	})

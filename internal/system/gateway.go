@@ -139,6 +139,10 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 	if g.apiKey, err = keys.Bootstrap(ctx, keyFile); err != nil {
 		return err
 	}
+	sessions, err := access.OpenSessions(ctx, g.store.Sessions(), keys, b.Clock)
+	if err != nil {
+		return err
+	}
 	meter := stats.New(g.self.DID(), b.Clock)
 	names, err := contacts.Open(ctx, g.store.Contacts())
 	if err != nil {
@@ -190,7 +194,7 @@ func (g *Gateway) wire(ctx context.Context, network *config.Network, ring keyrin
 		Sender: out, Receiver: in, Channels: rules, Events: ringed, Keys: keys, Identity: httpapi.IdentityOf(g.self, g.ready),
 		Owner: httpapi.OwnerOf(own), Roles: httpapi.RolesOf(g.self.DID(), hub, book, issue), Ready: g.ready, Clock: b.Clock, Log: b.Log, Version: Version,
 		LogOut: out, LogIn: in, Meter: meter, Members: httpapi.MembersOf(g.self.DID(), book), Contacts: names,
-		Papers: httpapi.PapersOf(g.self, book), Files: box,
+		Papers: httpapi.PapersOf(g.self, book), Files: box, Sessions: sessions,
 	})
 	g.server.Fallback(console.New(console.Deps{API: g.server.Router, Name: cfg.Name, Version: Version, Log: b.Log}))
 	g.parts = []func(context.Context) error{
