@@ -162,39 +162,6 @@ func (x *Inbox) holds(ctx context.Context, rowID int64, id [16]byte) (*Row, erro
 	return row, nil
 }
 
-// Held reports whether the content of one of the messages is kept here: it is
-// until every consumer acknowledged it, and for a while after. What a message
-// carries must not go before.
-func (x *Inbox) Held(ctx context.Context, messages []string) (bool, error) {
-	for _, m := range messages {
-		id, err := gateway.ParseID(m)
-		if err != nil {
-			continue
-		}
-		row, err := x.rowOf(ctx, id)
-		if err != nil || row != nil && row.Content {
-			return err == nil, err
-		}
-		if row == nil {
-			continue
-		}
-		// The newest of the id is pruned, or another sender's that was refused.
-		found, err := x.store.Found(ctx, KeyOfID(id), 1<<62, findBatch)
-		if err != nil {
-			return false, fmt.Errorf("look up a message: %w", err)
-		}
-		for _, v := range found {
-			if row, err = x.store.Row(ctx, v); err != nil {
-				return false, fmt.Errorf("read inbox: %w", err)
-			}
-			if row != nil && row.Content {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
 func holdsID(r *Row, id [16]byte) bool {
 	if bytes.Equal(r.D[:16], id[:]) {
 		return true

@@ -154,3 +154,33 @@ func TestLogOfPruned(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldAmongMany: what a message carries is held for it, however many others
+// wait, have the same id, or were refused.
+func TestHeldAmongMany(t *testing.T) {
+	d := newDesk(t)
+	const many = 5100
+	ids := func(n int) []byte {
+		id := logID(n)
+		return append(append([]byte{}, id[:]...), make([]byte, 16)...)
+	}
+	var rows []inbox.Row
+	add := func(session int64, pos int64, id int, body []byte) {
+		d.seq[session]++
+		rows = append(rows, inbox.Row{ID: session*inbox.MaxSeq + d.seq[session], T: 5, At: 10 + int64(len(rows)), Topic: topic, Pos: pos, Size: 1, IDs: ids(id), Body: body})
+	}
+	add(1, 0, 1, []byte("waits")) // the oldest
+	for range many {
+		add(1, 0, 2, nil) // refused
+	}
+	add(1, 1, 3, []byte("is here"))
+	for i := range int64(600) {
+		add(1, 2+i, 3, nil) // pruned
+	}
+	d.must(d.store.Intake().Commit(d.ctx, &intake.Round{Entries: rows}))
+	for id, want := range map[int]bool{1: true, 2: false, 3: true, 4: false} {
+		if got, err := d.in.Held(d.ctx, []string{"no id", gateway.FormatID(logID(id))}); err != nil || got != want {
+			t.Fatalf("message %d: held %v, %v", id, got, err)
+		}
+	}
+}

@@ -107,6 +107,9 @@ type Store interface {
 	// what was found up to a place, and FoundUpTo says which.
 	Found(ctx context.Context, key []byte, before int64, limit int) ([]int64, error)
 	FoundUpTo(ctx context.Context) (int64, error)
+	// Kept reports whether the content of a row is here that the look-up has under
+	// the key of an id.
+	Kept(ctx context.Context, key []byte) (bool, error)
 	AddFinds(ctx context.Context, finds []Find, upto int64) error
 	// Unfound returns rows with a place above upto, lowest first, with their ids.
 	Unfound(ctx context.Context, upto int64, limit int) ([]Row, error)

@@ -72,6 +72,13 @@ func (s *Inbox) Found(ctx context.Context, key []byte, before int64, limit int) 
 	return gather(rows, err, func() (v int64, err error) { return v, rows.Scan(&v) })
 }
 
+// Kept reports whether the content of a row that the look-up has under a key is
+// here.
+func (s *Inbox) Kept(ctx context.Context, key []byte) (kept bool, err error) {
+	err = s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM inbox_find f JOIN inbox i ON i.id = f.v WHERE f.k = $1 AND i.body IS NOT NULL)`, key).Scan(&kept)
+	return kept, err
+}
+
 // FoundUpTo returns up to which place the look-up is written.
 func (s *Inbox) FoundUpTo(ctx context.Context) (int64, error) {
 	var upto sql.NullInt64
