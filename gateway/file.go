@@ -1,6 +1,9 @@
 package gateway
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // File is an object at this gateway: a body of any size that travels in sealed
 // parts beside its message (protocol section 21). Its content is read with
@@ -11,6 +14,19 @@ type File struct {
 	Type   string `json:"type" doc:"media type"`
 	Size   int64  `json:"size" doc:"bytes"`
 	SHA256 string `json:"sha256,omitempty" doc:"SHA-256 of the content, hexadecimal"`
+}
+
+// MaxBody is the longest body of a message in bytes. One that is too long for an
+// envelope travels as an object.
+const MaxBody = 1 << 20
+
+// IsBody reports whether an object is a body that was too long for an envelope,
+// not a file: JSON without a name. Whoever sends it and whoever receives it need
+// not know that it travelled apart.
+func (f *File) IsBody() bool {
+	t, _, _ := strings.Cut(f.Type, ";")
+	t = strings.TrimSpace(t)
+	return f.Name == "" && f.Size <= MaxBody && (t == TypeJSON || strings.HasSuffix(t, "+json"))
 }
 
 // CodeUploading says that a message waits for its file's parts to reach the

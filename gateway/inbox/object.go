@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -18,22 +17,8 @@ type Objects interface {
 	Body(ctx context.Context, file string, max int64) ([]byte, error)
 }
 
-// MaxInline is the longest object that is handed over as the body it was: a
-// JSON document that was too long for an envelope.
-const MaxInline = 1 << 20
-
-// IsBody reports whether an object is a body that was too long for an envelope,
-// not a file: JSON without a name. Whoever sent it and whoever receives it
-// need not know that it travelled apart.
-func IsBody(o *envelope.Object) bool {
-	return o.Name == "" && o.Size <= MaxInline && isJSON(o.Type)
-}
-
-func isJSON(mediaType string) bool {
-	t, _, _ := strings.Cut(mediaType, ";")
-	t = strings.TrimSpace(t)
-	return t == gateway.TypeJSON || strings.HasSuffix(t, "+json")
-}
+// IsBody reports whether an object is handed over as the body that it was.
+func IsBody(o *envelope.Object) bool { return fileFrom(o, "").IsBody() }
 
 // FileRef names the file that a frame's object is here.
 type FileRef struct {
@@ -87,10 +72,10 @@ func (x *Inbox) attach(ctx context.Context, m *gateway.Message, row *Row, frame 
 	}
 	id := fileOf(row.Files, frame)
 	m.Body, m.File = nil, fileFrom(o, id)
-	if !IsBody(o) || x.objects == nil || id == "" {
+	if !m.File.IsBody() || x.objects == nil || id == "" {
 		return
 	}
-	body, err := x.objects.Body(ctx, id, MaxInline)
+	body, err := x.objects.Body(ctx, id, gateway.MaxBody)
 	if err != nil {
 		x.log.Warn("a body that travelled apart cannot be read; it is handed over as a file", "message", m.ID, "error", err)
 		return

@@ -159,7 +159,7 @@ func (x *Inbox) contentOfObject(ctx context.Context, t *gateway.Trace, e *eviden
 		return nil
 	}
 	if file := fileOf(e.row.Files, e.frame); IsBody(o) && file != "" && x.objects != nil && t.State != gateway.StateRefused {
-		if body, err := x.objects.Body(ctx, file, MaxInline); err == nil {
+		if body, err := x.objects.Body(ctx, file, gateway.MaxBody); err == nil {
 			t.Body = body
 		}
 	}

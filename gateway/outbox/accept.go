@@ -177,7 +177,7 @@ func (s *sending) accept(ctx context.Context, d *gateway.Draft) (row Lane, it *i
 	}
 	limit := envelope.MaxBody(o.net.Wire)
 	large := len(d.Body) > limit
-	if large && (o.objects == nil || len(d.Body) > maxBody) {
+	if large && (o.objects == nil || len(d.Body) > gateway.MaxBody) {
 		return row, nil, gateway.TooLarge(max(limit, o.longest()))
 	}
 	if o.usage.bytes.Load() >= o.cfg.MaxBytes || o.usage.waiting.Load() >= o.cfg.MaxWaiting {

@@ -9,10 +9,6 @@ import (
 	"github.com/digital-spine/spine/internal/problem"
 )
 
-// maxBody bounds a body that is made an object because it is too long for a
-// frame: the longest request with a message that the API takes.
-const maxBody = 1 << 20
-
 // attachment is the file of a message that is being accepted: one that is
 // stored, or a body that will be.
 type attachment struct {
@@ -25,7 +21,7 @@ func (o *Outbox) longest() int {
 	if o.objects == nil {
 		return 0
 	}
-	return maxBody
+	return gateway.MaxBody
 }
 
 // take checks that a stored file may be sent on a channel.
