@@ -175,9 +175,10 @@ func filesLists(t *testing.T, open func() files.Store) {
 	if got, _ = listed(files.Filter{Max: 2, Before: "no cursor"}); len(got) != 0 {
 		t.Fatal(got)
 	}
-	same(t, ids(st.Due(ctx, "", 14, 10)), []string{"a", "c", "d"})
-	same(t, ids(st.Due(ctx, files.StateReady, 100, 2)), []string{"a", "c"})
-	same(t, ids(st.Due(ctx, files.StateUploading, 100, 2)), []string{"d"})
+	same(t, ids(st.Due(ctx, "", "", 14, 10)), []string{"a", "c", "d"})
+	same(t, ids(st.Due(ctx, files.StateReady, "", 100, 2)), []string{"a", "c"})
+	same(t, ids(st.Due(ctx, files.StateUploading, "", 100, 2)), []string{"d"})
+	same(t, ids(st.Due(ctx, files.StateReady, files.In, 2000, 2)), []string{"b"})
 	same(t, ids(st.Pending(ctx)), []string{"d", "e"})
 	if used, err := st.Used(ctx); err != nil || used != 500 {
 		t.Fatal(used, err)
@@ -188,12 +189,29 @@ func filesLists(t *testing.T, open func() files.Store) {
 		}
 	}
 	for _, m := range []string{"m1", "m2", "m1"} {
-		ok(t, st.Note(ctx, "a", m))
+		ok(t, st.Note(ctx, "a", m, 20))
 	}
-	ok(t, st.Note(ctx, "nothing", "m1"))
+	ok(t, st.Note(ctx, "nothing", "m1", 20))
 	notes, err := open().Messages(ctx, "a")
 	ok(t, err)
 	same(t, notes, []string{"m1", "m2"})
+	st = open()
+	touched, err := st.Row(ctx, "a")
+	ok(t, err)
+	same(t, touched.Touched, int64(20))
+	ok(t, st.Note(ctx, "a", "m1", 30)) // is noted: touches nothing
+	touched, err = st.Row(ctx, "a")
+	ok(t, err)
+	same(t, touched.Touched, int64(20))
+	newest, at, err := st.MessagesBefore(ctx, "a", -1, 1)
+	ok(t, err)
+	same(t, newest, []string{"m2"})
+	newest, at, err = st.MessagesBefore(ctx, "a", at, 1)
+	ok(t, err)
+	same(t, newest, []string{"m1"})
+	newest, _, err = st.MessagesBefore(ctx, "a", at, 1)
+	ok(t, err)
+	same(t, len(newest), 0)
 	// What was sent is out; what was received stays so.
 	st = open()
 	ok(t, st.Sent(ctx, "e", "m3", "there"))
@@ -230,7 +248,7 @@ func filesBlobs(t *testing.T, open func() files.Store) {
 	ok(t, err)
 	_, err = st.Change(ctx, "a", func(r *files.Row) error { r.Tail = &envelope.Digest{4}; return nil })
 	ok(t, err)
-	ok(t, st.Note(ctx, "a", "m"))
+	ok(t, st.Note(ctx, "a", "m", 20))
 	claimed, err := open().Claimed(ctx, []envelope.Digest{{1}, {2}, {3}, {4}, {5}})
 	ok(t, err)
 	if len(claimed) != 4 || claimed[envelope.Digest{5}] {
@@ -247,7 +265,22 @@ func filesBlobs(t *testing.T, open func() files.Store) {
 	if notes, err := open().Messages(ctx, "a"); err != nil || len(notes) != 0 {
 		t.Fatal(notes, err)
 	}
-	if orphans, err = open().Remove(ctx, "b"); err != nil || len(orphans) != 2 {
-		t.Fatal(orphans, err)
+	// What must stay is released first.
+	kept := func(r *files.Row) bool { return r.Keep == 0 }
+	if gone, orphans, err := open().RemoveIf(ctx, "b", kept); err != nil || gone || len(orphans) != 0 {
+		t.Fatal(gone, orphans, err)
+	}
+	b.Keep = 0
+	free, err := open().Release(ctx, "b")
+	ok(t, err)
+	sameRow(t, free, b)
+	if free, err = open().Release(ctx, "a"); err != nil || free != nil {
+		t.Fatal(free, err)
+	}
+	if gone, orphans, err := open().RemoveIf(ctx, "b", kept); err != nil || !gone || len(orphans) != 2 {
+		t.Fatal(gone, orphans, err)
+	}
+	if gone, orphans, err := open().RemoveIf(ctx, "b", kept); err != nil || gone || len(orphans) != 0 {
+		t.Fatal(gone, orphans, err)
 	}
 }

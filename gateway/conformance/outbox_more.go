@@ -67,7 +67,13 @@ func outboxFiles(t *testing.T, open func() outbox.Store) {
 	c.Moved[0] = true
 	ok(t, st.Commit(ctx, c))
 	spent()
+	m, err = st.Message(ctx, [16]byte{2})
+	ok(t, err)
+	same(t, m.Over, false)
 	ok(t, st.Drop(ctx, [16]byte{2}, "too_large"))
+	m, err = st.Message(ctx, [16]byte{2})
+	ok(t, err)
+	same(t, []any{m.Over, m.Code}, []any{true, "too_large"})
 	spent("g")
 	ok(t, st.Released(ctx, "g"))
 	spent()
@@ -82,6 +88,7 @@ func outboxFiles(t *testing.T, open func() outbox.Store) {
 	spent("f")
 	ok(t, st.Wait(ctx, outboxLane, "uploading", []outbox.Waiting{withFile(4, "f", true)})) // sent once more
 	spent()
+	ok(t, st.Released(ctx, "f")) // found spent before: counts for nothing
 	ok(t, st.Expire(ctx, 1000, 0))
 	spent("f")
 	ok(t, st.Forget(ctx, [32]byte{1}))

@@ -89,7 +89,7 @@ func outboxExpire(t *testing.T, open func() outbox.Store) {
 	noRow(t, "forgotten message", err)
 	m, err := st.Message(ctx, [16]byte{2}) // known, without its frame
 	ok(t, err)
-	same(t, m, &outbox.Message{ID: [16]byte{2}, Channel: "ch", At: 15, Code: "why"})
+	same(t, m, &outbox.Message{ID: [16]byte{2}, Channel: "ch", At: 15, Code: "why", Over: true})
 	ok(t, st.Expire(ctx, 1000, 1000))
 	m, err = st.Message(ctx, [16]byte{9})
 	ok(t, err)

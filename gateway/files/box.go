@@ -110,6 +110,7 @@ type Box struct {
 	active  map[string]*appending // uploads that a request is sending to
 	pushing map[string]*push
 	pulls   map[string]*pull
+	strays  map[envelope.Digest]bool // blobs that may belong to no file
 }
 
 // Windows.
@@ -147,6 +148,7 @@ func Open(ctx context.Context, d Deps) (*Box, error) {
 		max: min(d.FileMax, envelope.MaxObject), quota: d.Quota, share: d.Share, keep: d.Keep.Milliseconds(), retain: d.RetentionMS, clock: d.Clock, log: d.Log,
 		window: make(chan struct{}, transfers), intakes: make(chan struct{}, senders),
 		active: make(map[string]*appending), pushing: make(map[string]*push), pulls: make(map[string]*pull),
+		strays: make(map[envelope.Digest]bool),
 	}
 	if err := b.dropOrphans(ctx); err != nil {
 		return nil, fmt.Errorf("open files: %w", err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +160,20 @@ func (m *meter) Transfer(t gateway.Transfer) {
 	m.seen[t.Phase] = max(m.seen[t.Phase], t.Bytes)
 }
 
+// watched is a store that sees sweeps.
+type watched struct {
+	files.Store
+	swept atomic.Int64 // time of the last one that began
+}
+
+// Due is what a sweep begins with.
+func (w *watched) Due(ctx context.Context, state, direction string, before int64, max int) ([]files.Row, error) {
+	if state == files.StateUploading {
+		w.swept.Store(before + 24*3600*1000)
+	}
+	return w.Store.Due(ctx, state, direction, before, max)
+}
+
 // house is the disk of a gateway, and a Box that stands on it.
 type house struct {
 	t      testing.TB
@@ -172,6 +187,8 @@ type house struct {
 	share  int64
 	max    int64
 	wrap   func(files.Blobs) files.Blobs
+	rows   func(files.Store) files.Store
+	sweeps *watched
 	held   files.Held
 
 	box    *files.Box
@@ -215,7 +232,12 @@ func (h *house) open() *files.Box {
 	if h.wrap != nil {
 		blobs = h.wrap(blobs)
 	}
-	h.box, err = files.Open(ctx, files.Deps{Store: h.store.Files(), Blobs: blobs, Remote: h.broker, Keyring: ring, Topics: h.topics, Activity: h.meter,
+	h.sweeps = &watched{Store: h.store.Files()}
+	rows := files.Store(h.sweeps)
+	if h.rows != nil {
+		rows = h.rows(rows)
+	}
+	h.box, err = files.Open(ctx, files.Deps{Store: rows, Blobs: blobs, Remote: h.broker, Keyring: ring, Topics: h.topics, Activity: h.meter,
 		RetentionMS: 7 * 24 * 3600 * 1000, FileMax: h.max, Quota: h.quota, Share: h.share, Clock: h.clock, Log: testkit.Logger(h.t)})
 	must(err)
 	h.pushed, h.done = make(chan error, 100), make(chan taken, 100)
@@ -247,6 +269,28 @@ func (h *house) close() {
 		h.t.Error(err)
 	}
 	h.box = nil
+}
+
+// later lets time pass, and returns when a sweep has ended that began then.
+func (h *house) later(d time.Duration) {
+	h.t.Helper()
+	for _, d := range []time.Duration{d, 10 * time.Minute} { // the second begins after the first has ended
+		h.clock.Advance(d)
+		h.await("a sweep", func() bool { return h.sweeps.swept.Load() >= h.clock.Now().UnixMilli() })
+	}
+}
+
+// await waits until ok holds.
+func (h *house) await(what string, ok func() bool) {
+	h.t.Helper()
+	ctx := testkit.Context(h.t)
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			h.t.Fatalf("waited in vain for %s", what)
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // left returns how many blobs and drafts lie on disk.

@@ -106,23 +106,34 @@ type Store interface {
 	// List returns files that are listed, newest first, each with its cursor and
 	// the ids of its messages in the order they were noted.
 	List(ctx context.Context, f Filter) ([]Listed, error)
-	// Note stores that a message carries a file, once.
-	Note(ctx context.Context, id, message string) error
+	// Note stores that a message carries a file, once; the file counts as touched
+	// at that time.
+	Note(ctx context.Context, id, message string, at int64) error
 	// Sent stores that a message went out with a file, once: what was Stored is Out
 	// then, on that message's channel, and no longer to be sent.
 	Sent(ctx context.Context, id, message, channel string) error
 	// Messages returns the first 100 messages that carry a file.
 	Messages(ctx context.Context, id string) ([]string, error)
+	// MessagesBefore returns up to max messages that carry a file, the last noted
+	// first, and where to go on; below 0 begins with the last.
+	MessagesBefore(ctx context.Context, id string, before int64, max int) (messages []string, next int64, err error)
+	// Release takes away until when a file has to stay, and returns it; nil when it
+	// is not here, or a message that is under way carries it.
+	Release(ctx context.Context, id string) (*Row, error)
 	// Remove forgets a file, and returns the blobs that no other file claims; a
 	// file that is not there has none.
 	Remove(ctx context.Context, id string) ([]envelope.Digest, error)
+	// RemoveIf is Remove if may says so of the file as it is, and no message that
+	// is under way carries it. Both are decided in the transaction that forgets it;
+	// may may be called more than once.
+	RemoveIf(ctx context.Context, id string, may func(*Row) bool) (gone bool, blobs []envelope.Digest, err error)
 	// Used returns how many bytes all files are charged for.
 	Used(ctx context.Context) (int64, error)
 	// UsedFrom returns how many of them the files received from a sender are.
 	UsedFrom(ctx context.Context, from string) (int64, error)
-	// Due returns up to max files of one state (empty: any) that were last
-	// touched before a time and need not be kept beyond it, oldest first.
-	Due(ctx context.Context, state string, before int64, max int) ([]Row, error)
+	// Due returns up to max files of one state and direction (empty: any) that were
+	// last touched before a time and need not be kept beyond it, oldest first.
+	Due(ctx context.Context, state, direction string, before int64, max int) ([]Row, error)
 	// Pending returns files that are not ready, and those still to be sent.
 	Pending(ctx context.Context) ([]Row, error)
 	// Claimed returns which of the blobs belong to a file.

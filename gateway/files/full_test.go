@@ -3,6 +3,8 @@ package files_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,6 +175,73 @@ func TestReceivedFilesStayForUnreadMessages(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// last is an inbox that still has one message.
+type last struct {
+	id    string
+	asked chan bool
+	while func() // called while it is asked
+}
+
+func (l *last) Held(_ context.Context, messages []string) (bool, error) {
+	held := slices.Contains(messages, l.id)
+	if l.while != nil {
+		l.while()
+		l.while = nil
+	}
+	l.asked <- held
+	return held, nil
+}
+
+// TestReceivedFileOfManyMessages: however many messages carry a file, it stays
+// for the one that is unread, and for one that comes while that is found out.
+func TestReceivedFileOfManyMessages(t *testing.T) {
+	ctx := testkit.Context(t)
+	want := content(1, 1000)
+	a, _, o := sent(t, want)
+	inbox := &last{id: "m100", asked: make(chan bool, 100)}
+	b := newHouse(t)
+	b.broker, b.held = a.broker, inbox
+	box := b.open()
+	id := b.take("k", o, nil)
+	b.told("k", "")
+	for i := range 2500 {
+		if err := b.store.Files().Note(ctx, id, fmt.Sprintf("m%d", i), start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := func(want ...bool) {
+		t.Helper()
+		for i, held := range want {
+			if next(t, inbox.asked) != held {
+				t.Fatalf("page %d", i)
+			}
+		}
+	}
+	b.later(31 * 24 * time.Hour)
+	pages(false, false, true)
+	b.is(id, want)
+	// Nobody has the old ones any more, and a new one comes.
+	inbox.id = ""
+	if _, err := box.Take(ctx, "new", "did:a", "ch", "new", o, envelope.Digest{9}, nil, until); err != nil {
+		t.Fatal(err)
+	}
+	b.told("new", "")
+	b.later(29 * 24 * time.Hour)
+	b.is(id, want)
+	inbox.while = func() {
+		if err := b.store.Files().Note(ctx, id, "newer", b.clock.Now().UnixMilli()); err != nil {
+			t.Error(err)
+		}
+	}
+	b.later(2 * 24 * time.Hour)
+	pages(false, false, false)
+	b.is(id, want)
+	b.later(31 * 24 * time.Hour)
+	pages(false, false, false)
+	_, err := box.Entry(ctx, id)
+	b.code(err, files.CodeFileUnknown)
 }
 
 // TestShareOfOneSender: the files of one sender take no more than their share;

@@ -296,6 +296,12 @@ func (in *intaking) advance(upto int64, state []byte, tail *envelope.Digest, sea
 		err = ErrUploadUnknown
 	}
 	if err != nil {
+		for _, h := range []*envelope.Digest{tail, old} {
+			if h != nil {
+				parts = append(parts, *h)
+			}
+		}
+		in.b.unnoted(in.ctx, parts...)
 		return err
 	}
 	in.b.deleteBlob(in.ctx, old)

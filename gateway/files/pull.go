@@ -6,23 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"strings"
 	"sync/atomic"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/schema"
 )
-
-// InlineMax is the longest JSON without a name that is handed over as a
-// message's body, in bytes.
-const InlineMax = 1 << 20
-
-func isJSON(mediaType string) bool {
-	t, _, _ := strings.Cut(mediaType, ";")
-	t = strings.TrimSpace(t)
-	return t == gateway.TypeJSON || strings.HasSuffix(t, "+json")
-}
 
 // pull is a received file on its way from the broker.
 type pull struct {
@@ -93,7 +82,7 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 		now := b.now()
 		r = &Row{ID: gateway.FormatID(id), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Keep: until, Channel: channel, From: from, OID: o.OID,
-			Inline: o.Name == "" && o.Size <= InlineMax && isJSON(o.Type)}
+			Inline: (&gateway.File{Name: o.Name, Type: o.Type, Size: o.Size}).IsBody()}
 		m := &meta{Name: o.Name, Type: o.Type, Key: o.Key[:], SHA256: o.SHA256}
 		if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {
 			return nil, nil, err
@@ -128,7 +117,7 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 	}
 	b.claims.RLock() // see dropSole
 	defer b.claims.RUnlock()
-	return r, m, b.store.Note(ctx, r.ID, messageID)
+	return r, m, b.store.Note(ctx, r.ID, messageID, b.now())
 }
 
 // addReceived stores the row of a new object. It counts in the quota and in its

@@ -49,7 +49,7 @@ func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte,
 		return nil, false, err
 	}
 	if pushed = r.Pushed >= until; !pushed || r.Keep < until {
-		_, err := b.store.Change(ctx, file, func(r *Row) error {
+		kept, err := b.store.Change(ctx, file, func(r *Row) error {
 			r.Keep = max(r.Keep, until)
 			if r.Direction == Stored {
 				r.Direction = Out
@@ -59,6 +59,9 @@ func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte,
 			}
 			return nil
 		})
+		if err == nil && kept == nil {
+			err = ErrUnknown
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -92,16 +95,15 @@ func (b *Box) Repush(ctx context.Context, file string) error {
 	return nil
 }
 
-// Release says that no message needs the file's parts any more.
+// Release says that no message needs the file's parts any more. It counts for
+// nothing when a message has come to need them meanwhile.
 func (b *Box) Release(ctx context.Context, file string) error {
-	r, err := b.store.Change(ctx, file, func(r *Row) error { r.Keep = 0; return nil })
-	if err != nil || r == nil {
+	r, err := b.store.Release(ctx, file)
+	if err != nil || r == nil || !r.Inline {
 		return err
 	}
-	if r.Inline {
-		return b.drop(ctx, file) // nobody sees it any more
-	}
-	return nil
+	_, err = b.dropIf(ctx, file, b.unneeded) // nobody sees it any more
+	return err
 }
 
 // bring has a file's parts brought to the broker in the background.

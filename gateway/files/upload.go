@@ -190,6 +190,10 @@ func (b *Box) complete(ctx context.Context, r *Row, m *meta, passed []byte, part
 		err = ErrUploadUnknown
 	}
 	if err != nil {
+		if tail != nil {
+			parts = append(parts, *tail)
+		}
+		b.unnoted(ctx, parts...)
 		return nil, err
 	}
 	b.deleteBlob(ctx, tail)
@@ -224,15 +228,4 @@ func (b *Box) restore(r *Row, sum encoding.BinaryUnmarshaler) error {
 		return fmt.Errorf("upload %s: %w", r.ID, err)
 	}
 	return nil
-}
-
-// deleteBlob removes a blob that no row has any more; one that stays is found
-// at the next start.
-func (b *Box) deleteBlob(ctx context.Context, h *envelope.Digest) {
-	if h == nil {
-		return
-	}
-	if err := b.blobs.Delete(context.WithoutCancel(ctx), *h); err != nil {
-		b.log.Warn("a blob of no file could not be deleted", "err", err)
-	}
 }

@@ -78,6 +78,36 @@ func TestFileWaitsUntilTheBrokerHasIt(t *testing.T) {
 	}
 }
 
+// TestReleaseMeetsANewMessage: a message comes to carry a file while the outbox
+// releases it. When that one is over, the file is released again.
+func TestReleaseMeetsANewMessage(t *testing.T) {
+	w, r := withFiles(t)
+	id := w.files.put("grid.csv", 100)
+	w.files.arrive(id, forever, false)
+	receipted := func(a gateway.Accepted) {
+		t.Helper()
+		w.net.await(t, "the message", func() bool { return w.status(a.ID).State == gateway.StateAccepted })
+		sid, _ := r.catchUp(w).last()
+		if err := w.box.Receipt(background, r.addr, r.receipt(w.now(), r.custody(sid))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var second gateway.Accepted
+	met := make(chan struct{})
+	w.files.mu.Lock()
+	w.files.meeting = func(string) {
+		second = w.send(fileDraft(id))
+		close(met)
+	}
+	w.files.mu.Unlock()
+	receipted(w.send(fileDraft(id)))
+	w.clock.Advance(time.Minute)
+	<-met
+	w.net.await(t, "the first release", func() bool { return w.files.releases() == 1 })
+	receipted(second)
+	w.age(t, "the second release", time.Minute, func() bool { return w.files.releases() == 2 })
+}
+
 // TestKilledAtEveryStepOfAFile: the process ends after each step of a message
 // with a file. It arrives once, and nothing is sealed before its parts are at
 // the broker.
@@ -171,6 +201,15 @@ func TestRefusedFilesSayWhy(t *testing.T) {
 	w.files.arrive(id, forever, false)
 	w.clock.Advance(time.Minute) // the sweep finds it without news
 	w.net.await(t, "the message", func() bool { return w.status(a.ID).State == gateway.StateAccepted })
+	// What was given up does not wait.
+	a = w.send(fileDraft(w.files.put("wind.csv", 100)))
+	raw := must(gateway.ParseID(a.ID))
+	if err := w.store.Drop(background, raw, "too_large"); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.status(a.ID); st.State != gateway.StateUndelivered || st.Code != "too_large" {
+		t.Fatalf("%+v", st)
+	}
 	w.stop()
 	w.files = nil
 	w.start()

@@ -85,6 +85,7 @@ type files struct {
 	stored   int
 	released []string
 	again    []string
+	meeting  func(id string) // called once, by the next Release
 }
 
 type file struct {
@@ -172,6 +173,13 @@ func (f *files) Repush(_ context.Context, id string) error {
 
 func (f *files) Release(_ context.Context, id string) error {
 	f.mu.Lock()
+	meeting := f.meeting
+	f.meeting = nil
+	f.mu.Unlock()
+	if meeting != nil {
+		meeting(id)
+	}
+	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.released = append(f.released, id)
 	return nil
@@ -187,6 +195,12 @@ func (f *files) isReleased(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Contains(f.released, id)
+}
+
+func (f *files) releases() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.released)
 }
 
 // watcher is a live view.

@@ -71,6 +71,15 @@ func (m *Member) needs() int64 {
 
 // Status implements gateway.Sender.
 func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus, error) {
+	m, err := o.message(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return o.status(ctx, m)
+}
+
+// message looks a message up by its id at this gateway; code message_unknown.
+func (o *Outbox) message(ctx context.Context, id string) (*Message, error) {
 	raw, err := gateway.ParseID(id)
 	if err != nil {
 		return nil, gateway.MessageUnknown(id)
@@ -79,17 +88,19 @@ func (o *Outbox) Status(ctx context.Context, id string) (*gateway.MessageStatus,
 	if errors.Is(err, ErrNoRow) {
 		return nil, gateway.MessageUnknown(id)
 	}
-	if err != nil {
-		return nil, err
-	}
+	return m, err
+}
+
+// status tells where a message is, and fills in when it was sealed.
+func (o *Outbox) status(ctx context.Context, m *Message) (*gateway.MessageStatus, error) {
 	now := o.now()
-	file, err := o.fileOf(ctx, raw)
+	file, err := o.fileOf(ctx, m.ID)
 	if err != nil {
 		return nil, err
 	}
-	st := &gateway.MessageStatus{ID: id, Channel: m.Channel, At: m.At, State: gateway.StateWaiting, Code: m.Code, File: file, Recipients: []gateway.Recipient{}}
+	st := &gateway.MessageStatus{ID: gateway.FormatID(m.ID), Channel: m.Channel, At: m.At, State: gateway.StateWaiting, Code: m.Code, File: file, Recipients: []gateway.Recipient{}}
 	if !m.Sealed {
-		if now > m.At+o.net.RetentionMS {
+		if m.Over || now > m.At+o.net.RetentionMS {
 			st.State = gateway.StateUndelivered
 		}
 		return st, o.steps(ctx, st, m, nil)

@@ -179,7 +179,8 @@ type Message struct {
 	SID     [32]byte
 	Seq     int64
 	Idx     int
-	Code    string // why it waits
+	Code    string // why it waits, or waited
+	Over    bool   // it waits no more, and was not sealed
 }
 
 // Waiting is a frame that cannot be sealed yet.

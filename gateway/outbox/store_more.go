@@ -20,7 +20,7 @@ type FileStore interface {
 	// Spent lists files that were not released and that no message needs any
 	// more: none waits with one, and every envelope with one is receipted.
 	Spent(ctx context.Context, max int) ([]string, error)
-	// Released notes that a file was released.
+	// Released notes that a file was released, unless a message needs it again.
 	Released(ctx context.Context, file string) error
 }
 
@@ -73,7 +73,7 @@ type Unsealed struct {
 	Waiting
 	Lane
 	Code string
-	Over bool // it waited too long
+	Over bool // it waits no more, and was not sealed
 }
 
 // Kinds of steps.

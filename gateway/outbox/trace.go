@@ -26,19 +26,12 @@ const maxSteps = 1_000
 // Trace implements gateway.Logbook for what was sent. The body is there as long
 // as somebody may still ask for it. Code: message_unknown.
 func (o *Outbox) Trace(ctx context.Context, id string) (*gateway.Trace, error) {
-	raw, err := gateway.ParseID(id)
-	if err != nil {
-		return nil, gateway.MessageUnknown(id)
-	}
-	m, err := o.store.Message(ctx, raw)
-	if errors.Is(err, ErrNoRow) {
-		return nil, gateway.MessageUnknown(id)
-	}
+	m, err := o.message(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	t := &gateway.Trace{Entry: gateway.Entry{ID: id, Direction: gateway.Out, Channel: m.Channel}}
-	if t.Sent, err = o.Status(ctx, id); err != nil {
+	if t.Sent, err = o.status(ctx, m); err != nil {
 		return nil, err
 	}
 	t.At, t.Here, t.State, t.Code, t.File = t.Sent.At, m.At, t.Sent.State, t.Sent.Code, t.Sent.File

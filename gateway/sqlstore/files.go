@@ -85,7 +85,7 @@ func (s *fileStore) Add(ctx context.Context, r *files.Row, parts []envelope.Dige
 			return fmt.Errorf("store file: %w", err)
 		}
 		for _, m := range messages {
-			if err := note(tx, r.ID, m); err != nil {
+			if _, err := note(tx, r.ID, m); err != nil {
 				return err
 			}
 		}
@@ -133,21 +133,18 @@ func (s *fileStore) Received(ctx context.Context, from string, oid [16]byte) (*f
 // Parts implements files.Store.
 func (s *fileStore) Parts(ctx context.Context, id string) ([]envelope.Digest, error) {
 	rows, err := s.db.Query(ctx, `SELECT p.hash FROM file f JOIN file_part p ON p.file = f.n WHERE f.id = $1 AND p.idx >= 0 ORDER BY p.idx`, id)
+	out, err := collect(rows, err, scanDigest)
 	if err != nil {
 		return nil, fmt.Errorf("read parts: %w", err)
 	}
-	defer rows.Close()
-	var out []envelope.Digest
-	for rows.Next() {
-		var h []byte
-		if err := rows.Scan(&h); err != nil {
-			return nil, fmt.Errorf("read parts: %w", err)
-		}
-		var d envelope.Digest
-		copy(d[:], h)
-		out = append(out, d)
-	}
-	return out, rows.Err()
+	return out, nil
+}
+
+func scanDigest(scan func(...any) error) (d envelope.Digest, err error) {
+	var b []byte
+	err = scan(&b)
+	copy(d[:], b)
+	return d, err
 }
 
 // Change implements files.Store.
@@ -233,21 +230,32 @@ func (s *fileStore) List(ctx context.Context, f files.Filter) ([]files.Listed, e
 }
 
 // Note implements files.Store.
-func (s *fileStore) Note(ctx context.Context, id, message string) error {
-	return s.db.Write(ctx, func(tx *sqlkit.Tx) error { return note(tx, id, message) })
+func (s *fileStore) Note(ctx context.Context, id, message string, at int64) error {
+	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		fresh, err := note(tx, id, message)
+		if err != nil || !fresh {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE file SET touched = $1 WHERE id = $2 AND touched < $1`, at, id)
+		return err
+	})
 }
 
-func note(tx *sqlkit.Tx, id, message string) error {
-	_, err := tx.Exec(`INSERT INTO file_message (file, k, message)
+func note(tx *sqlkit.Tx, id, message string) (fresh bool, err error) {
+	r, err := tx.Exec(`INSERT INTO file_message (file, k, message)
 		SELECT f.n, COALESCE((SELECT MAX(m.k) + 1 FROM file_message m WHERE m.file = f.n), 0), $2 FROM file f WHERE f.id = $1
 		ON CONFLICT (file, message) DO NOTHING`, id, message)
-	return err
+	if err != nil {
+		return false, fmt.Errorf("note message of file: %w", err)
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
 }
 
 // Sent implements files.Store.
 func (s *fileStore) Sent(ctx context.Context, id, message, channel string) error {
 	return s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		if err := note(tx, id, message); err != nil {
+		if _, err := note(tx, id, message); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`UPDATE file SET direction = 'out', channel = $1, send = 0 WHERE id = $2 AND direction <> 'in'`, channel, id)
@@ -257,60 +265,12 @@ func (s *fileStore) Sent(ctx context.Context, id, message, channel string) error
 
 // Messages implements files.Store.
 func (s *fileStore) Messages(ctx context.Context, id string) ([]string, error) {
-	return s.texts(ctx, `SELECT m.message FROM file f JOIN file_message m ON m.file = f.n WHERE f.id = $1 ORDER BY m.k LIMIT 100`, id)
-}
-
-func (s *fileStore) texts(ctx context.Context, query string, args ...any) ([]string, error) {
-	rows, err := s.db.Query(ctx, query, args...)
+	rows, err := s.db.Query(ctx, `SELECT m.message FROM file f JOIN file_message m ON m.file = f.n WHERE f.id = $1 ORDER BY m.k LIMIT 100`, id)
+	out, err := collect(rows, err, scanText)
 	if err != nil {
-		return nil, fmt.Errorf("read files: %w", err)
+		return nil, fmt.Errorf("read messages of file: %w", err)
 	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var v string
-		if err := rows.Scan(&v); err != nil {
-			return nil, fmt.Errorf("read files: %w", err)
-		}
-		out = append(out, v)
-	}
-	return out, rows.Err()
-}
-
-// Remove implements files.Store.
-func (s *fileStore) Remove(ctx context.Context, id string) (orphans []envelope.Digest, err error) {
-	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		orphans = nil
-		n, r, err := oneFile(tx.QueryRow(`SELECT `+fileColumns+` WHERE f.id = $1`, id))
-		if err != nil || r == nil {
-			return err
-		}
-		rows, err := tx.Query(`SELECT DISTINCT hash FROM file_part p WHERE file = $1 AND NOT EXISTS (SELECT 1 FROM file_part o WHERE o.hash = p.hash AND o.file <> p.file)`, n)
-		if err != nil {
-			return fmt.Errorf("read parts: %w", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var h []byte
-			if err := rows.Scan(&h); err != nil {
-				return fmt.Errorf("read parts: %w", err)
-			}
-			var d envelope.Digest
-			copy(d[:], h)
-			orphans = append(orphans, d)
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		rows.Close()
-		for _, q := range []string{`DELETE FROM file_part WHERE file = $1`, `DELETE FROM file_message WHERE file = $1`, `DELETE FROM file WHERE n = $1`} {
-			if _, err := tx.Exec(q, n); err != nil {
-				return fmt.Errorf("forget file: %w", err)
-			}
-		}
-		return nil
-	})
-	return orphans, err
+	return out, nil
 }
 
 // Used implements files.Store.
@@ -326,8 +286,9 @@ func (s *fileStore) UsedFrom(ctx context.Context, from string) (n int64, err err
 }
 
 // Due implements files.Store.
-func (s *fileStore) Due(ctx context.Context, state string, before int64, max int) ([]files.Row, error) {
-	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.touched < $1 AND f.keep < $1 AND ($2 = '' OR f.state = $2) ORDER BY f.touched, f.n LIMIT $3`, before, state, max)
+func (s *fileStore) Due(ctx context.Context, state, direction string, before int64, max int) ([]files.Row, error) {
+	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.touched < $1 AND f.keep < $1 AND ($2 = '' OR f.state = $2) AND ($3 = '' OR f.direction = $3)
+		ORDER BY f.touched, f.n LIMIT $4`, before, state, direction, max)
 }
 
 // Pending implements files.Store.
@@ -337,19 +298,14 @@ func (s *fileStore) Pending(ctx context.Context) ([]files.Row, error) {
 
 func (s *fileStore) rows(ctx context.Context, query string, args ...any) ([]files.Row, error) {
 	rows, err := s.db.Query(ctx, query, args...)
+	out, err := gather(rows, err, func() (files.Row, error) {
+		_, r, err := scanFile(rows)
+		return r, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read files: %w", err)
 	}
-	defer rows.Close()
-	var out []files.Row
-	for rows.Next() {
-		_, r, err := scanFile(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read files: %w", err)
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // Claimed implements files.Store.

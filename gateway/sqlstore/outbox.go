@@ -56,13 +56,14 @@ func (o *Outbox) Commit(ctx context.Context, c *outbox.Commit) error {
 func (o *Outbox) Message(ctx context.Context, id [16]byte) (*outbox.Message, error) {
 	m := outbox.Message{ID: id}
 	var sid []byte
-	err := o.db.QueryRow(ctx, `SELECT COALESCE(w.channel, s.channel, ''), m.sum, m.at, m.sid, m.seq, m.idx, COALESCE(w.code, '') FROM outbox_messages m
+	var held int64
+	err := o.db.QueryRow(ctx, `SELECT COALESCE(w.channel, s.channel, ''), m.sum, m.at, m.sid, m.seq, m.idx, COALESCE(w.code, ''), COALESCE(w.held, 0) FROM outbox_messages m
 		LEFT JOIN outbox_waiting w ON w.id = m.id LEFT JOIN outbox_sessions s ON s.sid = m.sid WHERE m.id = $1`, id[:]).Scan(
-		&m.Channel, &m.Sum, &m.At, &sid, &m.Seq, &m.Idx, &m.Code)
+		&m.Channel, &m.Sum, &m.At, &sid, &m.Seq, &m.Idx, &m.Code, &held)
 	if err != nil {
 		return nil, noRow(err)
 	}
-	m.Sealed = sid != nil
+	m.Sealed, m.Over = sid != nil, held == 2
 	copy(m.SID[:], sid)
 	return &m, nil
 }

@@ -60,14 +60,11 @@ func (o *Outbox) File(ctx context.Context, id [16]byte) (*outbox.FileRow, error)
 
 // Spent implements outbox.Store.
 func (o *Outbox) Spent(ctx context.Context, max int) ([]string, error) {
-	rows, err := o.db.Query(ctx, `SELECT DISTINCT f.file FROM outbox_files f WHERE f.released = 0 AND NOT EXISTS (
-		SELECT 1 FROM outbox_files g JOIN outbox_messages m ON m.id = g.id LEFT JOIN outbox_waiting w ON w.id = g.id
-		LEFT JOIN outbox_envelopes e ON e.sid = m.sid AND e.seq = m.seq
-		WHERE g.file = f.file AND (w.held < 2 OR e.bytes IS NOT NULL)) ORDER BY f.file LIMIT $1`, max)
+	rows, err := o.db.Query(ctx, `SELECT DISTINCT f.file FROM outbox_files f WHERE f.released = 0 AND NOT `+underWay("f.file")+` ORDER BY f.file LIMIT $1`, max)
 	return collect(rows, err, scanText)
 }
 
 // Released implements outbox.Store.
 func (o *Outbox) Released(ctx context.Context, file string) error {
-	return o.exec(ctx, `UPDATE outbox_files SET released = 1 WHERE file = $1`, file)
+	return o.exec(ctx, `UPDATE outbox_files SET released = 1 WHERE file = $1 AND NOT `+underWay("outbox_files.file"), file)
 }
