@@ -73,16 +73,16 @@ func parseKey(key string) (row int64, frame int, ok bool) {
 }
 
 // describes checks the description of an object as far as it goes without its
-// parts: its form, and the network's longest file.
-func (x *Intake) describes(body []byte) error {
+// parts: its form, and the network's longest file. It returns its size.
+func (x *Intake) describes(body []byte) (size int64, err error) {
 	o, err := envelope.ParseObject(body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if o.Size > x.d.Network.FileMax {
-		return envelope.TooLarge.Errorf("an object of %d bytes, at most %d", o.Size, x.d.Network.FileMax)
+		return 0, envelope.TooLarge.Errorf("an object of %d bytes, at most %d", o.Size, x.d.Network.FileMax)
 	}
-	return nil
+	return o.Size, nil
 }
 
 // pursueObject gives an object's description to Objects, when its sender's
@@ -238,7 +238,7 @@ func (x *Intake) objectNews(s *session, a *Await, o *AwaitObject, n news) {
 	case code == codeStorageFull:
 		if !o.told {
 			o.told = true
-			x.report(about(s, gateway.KindState, codeStorageFull, a.Seq, a.Seq, "a file waits until there is room for it"))
+			x.report(about(s, gateway.KindState, codeStorageFull, a.Seq, a.Seq, "a file waits until there is room for it: "+problem.From(n.err).Message))
 		}
 		o.next = now + awaitRetry
 	case finalOf(code) != "":
