@@ -136,9 +136,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.Broker.Run(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		return n.http.Close(stop)
+		return closeHTTP(n.http)
 	})
 	err := g.Wait()
 	return errors.Join(err, n.Close())
@@ -149,9 +147,7 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) Close() error {
 	var errs []error
 	if n.http != nil {
-		stop, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		errs = append(errs, n.http.Close(stop))
+		errs = append(errs, closeHTTP(n.http))
 		n.http = nil
 	}
 	if n.bus != nil {
@@ -178,6 +174,17 @@ func (n *Node) Close() error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close broker: %w", err)
+	}
+	return nil
+}
+
+// closeHTTP stops a server. Requests that do not end in time are cut off, and
+// nothing of them was promised.
+func closeHTTP(s *httpkit.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := s.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/digital-spine/spine/internal/config"
 )
@@ -47,6 +48,7 @@ type Chain struct {
 	stack  *node.Node
 	eth    *eth.Ethereum
 	miner  *miner
+	self   *rpc.Client // asks the node what an answer is made of
 	server *http.Server
 	url    string
 	served chan struct{}
@@ -112,6 +114,7 @@ func (c *Chain) stop() error {
 	if c.miner != nil {
 		c.miner.stop()
 	}
+	c.self.Close()
 	return c.stack.Close()
 }
 
@@ -178,7 +181,7 @@ func (c *Chain) open(dataDir string) error {
 			return fmt.Errorf("devchain: writing the first block: %w", errors.Join(err, stack.Close()))
 		}
 	}
-	c.miner = startMiner(backend, beacon, c.log)
+	c.miner, c.self = startMiner(backend, beacon, c.log), stack.Attach()
 	return nil
 }
 

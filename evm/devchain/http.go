@@ -87,7 +87,7 @@ func (c *Chain) handler() (http.Handler, error) {
 		return nil, fmt.Errorf("devchain: registering the API: %w", err)
 	}
 	// The later registration takes the place of the node's own method.
-	if err := server.RegisterName("eth", estimator{c.stack.Attach()}); err != nil {
+	if err := server.RegisterName("eth", estimator{c.self}); err != nil {
 		return nil, fmt.Errorf("devchain: registering the API: %w", err)
 	}
 	if err := server.RegisterName("web3", versioner{}); err != nil {

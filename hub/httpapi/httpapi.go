@@ -108,12 +108,20 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = s.kit.Close(grace) // what still hangs is cut off; nothing of it was promised
-		return nil
+		return s.Close()
 	})
 	return g.Wait()
+}
+
+// Close stops listening, whether Run was called or not, and gives requests that
+// are under way 5 s.
+func (s *Server) Close() error {
+	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.kit.Close(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil // what still hung was cut off; nothing of it was promised
 }
 
 func (s *Server) ready(ctx context.Context) error {

@@ -54,14 +54,16 @@ func (b *Broker) NATSURL() string { return b.node.NATSURL() }
 
 // Run serves until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
-	if err := (config.Ready{System: "broker", URL: b.URL(), Extra: map[string]string{"nats": b.NATSURL()}}).Write(b.cfg.Data); err != nil {
-		return err
+	err := config.Ready{System: "broker", URL: b.URL(), Extra: map[string]string{"nats": b.NATSURL()}}.Write(b.cfg.Data)
+	if err == nil {
+		err = all(ctx, b.node.Run, b.dids)
 	}
-	return errors.Join(all(ctx, b.node.Run, b.dids), b.Close())
+	return errors.Join(err, b.Close())
 }
 
 // Close releases everything.
 func (b *Broker) Close() error {
+	err := b.node.Close()
 	b.chain.Close()
-	return b.node.Close()
+	return err
 }

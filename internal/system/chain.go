@@ -45,11 +45,11 @@ func (c *Chain) Faucet() *ecdsa.PrivateKey { return c.chain.Faucet() }
 
 // Run serves until ctx ends.
 func (c *Chain) Run(ctx context.Context) error {
-	if err := (config.Ready{System: "chain", URL: c.URL()}).Write(c.data); err != nil {
-		return err
+	err := config.Ready{System: "chain", URL: c.URL()}.Write(c.data)
+	if err == nil {
+		<-ctx.Done()
 	}
-	<-ctx.Done()
-	return c.Close()
+	return errors.Join(err, c.Close())
 }
 
 // Close stops the chain.

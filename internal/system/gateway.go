@@ -228,38 +228,31 @@ func (g *Gateway) DID() string { return g.self.DID() }
 
 // Run serves until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := (config.Ready{System: "gateway", URL: g.URL(), Extra: map[string]string{"did": g.DID(), "name": g.cfg.Name}}).Write(g.cfg.Data); err != nil {
-		return err
+	err := config.Ready{System: "gateway", URL: g.URL(), Extra: map[string]string{"did": g.DID(), "name": g.cfg.Name}}.Write(g.cfg.Data)
+	if err == nil {
+		serve := func(ctx context.Context) error { return serveHTTP(ctx, g.server) }
+		err = all(ctx, append([]func(context.Context) error{serve}, g.parts...)...)
 	}
-	serve := func(ctx context.Context) error {
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			<-ctx.Done()
-			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			_ = g.server.Close(grace)
-		}()
-		err := g.server.Serve()
-		if err == nil {
-			<-stopped
-		}
-		return err
-	}
-	return errors.Join(all(ctx, append([]func(context.Context) error{serve}, g.parts...)...), g.Close())
+	return errors.Join(err, g.Close())
 }
 
 // Close releases everything.
 func (g *Gateway) Close() error {
 	var err error
+	if g.server != nil {
+		err = closeHTTP(g.server)
+	}
 	if g.store != nil {
-		err = g.store.Close()
+		err = errors.Join(err, g.store.Close())
+		g.store = nil
 	}
 	if g.blobs != nil {
 		err = errors.Join(err, g.blobs.Close())
+		g.blobs = nil
 	}
 	if g.chain != nil {
 		g.chain.Close()
+		g.chain = nil
 	}
 	return err
 }

@@ -97,17 +97,21 @@ func (h *Hub) URL() string { return h.server.URL() }
 
 // Run serves until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
-	if err := (config.Ready{System: "hub", URL: h.URL()}).Write(h.cfg.Data); err != nil {
-		return err
+	err := config.Ready{System: "hub", URL: h.URL()}.Write(h.cfg.Data)
+	if err == nil {
+		err = all(ctx, h.server.Run)
 	}
-	return errors.Join(all(ctx, h.server.Run), h.Close())
+	return errors.Join(err, h.Close())
 }
 
-// Close releases the store and the connection to the chain.
+// Close releases everything.
 func (h *Hub) Close() error {
 	var err error
+	if h.server != nil {
+		err = h.server.Close()
+	}
 	if h.store != nil {
-		err = h.store.Close()
+		err = errors.Join(err, h.store.Close())
 		h.store = nil
 	}
 	if h.chain != nil {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+
+	"github.com/jonboulle/clockwork"
 
 	"github.com/digital-spine/spine/broker"
 	"github.com/digital-spine/spine/evm"
@@ -28,11 +31,17 @@ type Spine struct {
 	Broker   *Broker
 	Gateways []*Gateway
 
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	clock  clockwork.Clock
+	stages [][]*running // in the order of their start
 	mu     sync.Mutex
 	errs   []error
 	failed chan struct{}
+}
+
+// running is a system that was started.
+type running struct {
+	stop    context.CancelFunc
+	stopped chan struct{}
 }
 
 // NetworkFile is the name of the network file in a spine's data folder.
@@ -41,13 +50,14 @@ const NetworkFile = "network.yaml"
 // StartSpine starts everything, or starts it again on the data of an earlier
 // run. Gateways are named by their folders.
 func StartSpine(ctx context.Context, data string, gateways []string, b Base) (s *Spine, err error) {
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s = &Spine{Data: data, cancel: cancel, failed: make(chan struct{})}
+	run := context.WithoutCancel(ctx)
+	made := &Spine{Data: data, clock: b.withDefaults("").Clock, failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.Close())
+			s, err = nil, errors.Join(err, made.Close())
 		}
 	}()
+	s = made
 	if data, err = filepath.Abs(data); err != nil {
 		return nil, err
 	}
@@ -56,40 +66,41 @@ func StartSpine(ctx context.Context, data string, gateways []string, b Base) (s 
 		return nil, err
 	}
 	if s.Chain, err = NewChain(ctx, devchain.Config{DataDir: dir("chain"), Listen: "127.0.0.1:0"}, b); err != nil {
-		return s, err
+		return nil, err
 	}
 	s.start(run, s.Chain)
 	file := dir(NetworkFile)
 	if s.Network, err = s.ensureNetwork(ctx, file); err != nil {
-		return s, err
+		return nil, err
 	}
 	// Servers know themselves by the address they listen on; it is written into
 	// the network file once it is known, before any gateway reads it.
 	s.Network.Hub, s.Network.Broker, s.Network.NATS = "", "", ""
 	if err := s.Network.Save(file); err != nil {
-		return s, err
+		return nil, err
 	}
 	if s.Hub, err = NewHub(ctx, hub.Config{Listen: "127.0.0.1:0", Data: dir("hub"), Network: file, RPC: s.Chain.URL()}, b); err != nil {
-		return s, fmt.Errorf("hub: %w", err)
+		return nil, fmt.Errorf("hub: %w", err)
 	}
 	s.start(run, s.Hub)
 	bc := broker.Config{Data: dir("broker"), Listen: "127.0.0.1:0", Network: file, RPC: s.Chain.URL()}
 	bc.NATS.Listen = "127.0.0.1:0"
 	if s.Broker, err = NewBroker(ctx, bc, b); err != nil {
-		return s, fmt.Errorf("broker: %w", err)
+		return nil, fmt.Errorf("broker: %w", err)
 	}
 	s.start(run, s.Broker)
 	s.Network.Hub, s.Network.Broker, s.Network.NATS = s.Hub.URL(), s.Broker.URL(), s.Broker.NATSURL()
 	if err := s.Network.Save(file); err != nil {
-		return s, err
+		return nil, err
 	}
+	s.stages = append(s.stages, nil)
 	for _, name := range gateways {
 		g, err := NewGateway(ctx, gateway.Config{Name: name, Listen: "127.0.0.1:0", Data: dir(name), Network: file, RPC: s.Chain.URL()}, b)
 		if err != nil {
-			return s, fmt.Errorf("gateway %s: %w", name, err)
+			return nil, fmt.Errorf("gateway %s: %w", name, err)
 		}
 		s.Gateways = append(s.Gateways, g)
-		s.start(run, g)
+		s.beside(run, g)
 	}
 	return s, nil
 }
@@ -110,18 +121,40 @@ func (s *Spine) ensureNetwork(ctx context.Context, file string) (*config.Network
 	return n, err
 }
 
-// start runs a system; the first that fails is told by Failed.
+// start runs a system that those started later use.
 func (s *Spine) start(ctx context.Context, sys System) {
-	s.wg.Go(func() {
-		if err := sys.Run(ctx); err != nil && ctx.Err() == nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if len(s.errs) == 0 {
+	s.stages = append(s.stages, nil)
+	s.beside(ctx, sys)
+}
+
+// beside runs a system beside those that were started last. The first that
+// fails is told by Failed.
+func (s *Spine) beside(ctx context.Context, sys System) {
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{stop: stop, stopped: make(chan struct{})}
+	last := len(s.stages) - 1
+	s.stages[last] = append(s.stages[last], r)
+	go func() {
+		defer close(r.stopped)
+		err := Serve(ctx, sys, s.clock)
+		ended := ctx.Err() == nil // nobody had asked for it
+		if ended && err == nil {
+			err = errors.New("ended by itself")
+		}
+		if err == nil {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.errs = append(s.errs, fmt.Errorf("%s: %w", sys.Name(), err))
+		select {
+		case <-s.failed:
+		default:
+			if ended {
 				close(s.failed)
 			}
-			s.errs = append(s.errs, fmt.Errorf("%s: %w", sys.Name(), err))
 		}
-	})
+	}()
 }
 
 // Failed is closed when a system ended by itself; Close tells why.
@@ -133,10 +166,18 @@ func (s *Spine) AdminKey() (string, error) {
 	return string(b), err
 }
 
-// Close stops everything and returns the errors of systems that had failed.
+// Close stops everything in the order that leaves nobody without what it uses:
+// the gateways, the broker, the hub, the chain. It returns the errors of systems
+// that had failed or did not stop in order.
 func (s *Spine) Close() error {
-	s.cancel()
-	s.wg.Wait()
+	for _, stage := range slices.Backward(s.stages) {
+		for _, r := range stage {
+			r.stop()
+		}
+		for _, r := range stage {
+			<-r.stopped
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return errors.Join(s.errs...)

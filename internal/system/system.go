@@ -22,6 +22,7 @@ import (
 	"github.com/digital-spine/spine/did/ethr"
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/httpkit"
 )
 
 // Version is told by every server.
@@ -29,7 +30,7 @@ const Version = "0.1.0-dev"
 
 // System is a running part of a spine: it listens once it is made, serves in
 // Run until the context ends, and writes ready.json into its data folder when
-// it can be used.
+// it can be used. Close releases everything; Run does it too.
 type System interface {
 	Name() string
 	URL() string
@@ -44,6 +45,34 @@ type Base struct {
 	// Inline has a gateway send every recipient the whole message, also where
 	// one body in the blob store would do for many: for measurements.
 	Inline bool
+}
+
+// StopTimeout bounds how long a system may take to stop. Each bounds what it
+// waits for in others by less, so that none needs it; and leaving without it is
+// safe, since what was acknowledged is on disk.
+const StopTimeout = 30 * time.Second
+
+// Serve runs a system until ctx ends and it has stopped. A nil clock is the
+// real one.
+func Serve(ctx context.Context, s System, clock clockwork.Clock) error {
+	if clock == nil {
+		clock = clockwork.NewRealClock()
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	t := clock.NewTimer(StopTimeout)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.Chan():
+		return fmt.Errorf("did not stop within %s; what was acknowledged is on disk", StopTimeout)
+	}
 }
 
 func (b Base) withDefaults(name string) Base {
@@ -117,6 +146,33 @@ func all(ctx context.Context, fns ...func(context.Context) error) error {
 		g.Go(func() error { return fn(gctx) })
 	}
 	if err := g.Wait(); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+		return err
+	}
+	return nil
+}
+
+// httpGrace bounds the end of requests that are under way when a system stops.
+const httpGrace = 5 * time.Second
+
+// serveHTTP answers requests until ctx ends.
+func serveHTTP(ctx context.Context, s *httpkit.Server) error {
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stopped <- closeHTTP(s)
+	}()
+	if err := s.Serve(); err != nil {
+		return err
+	}
+	return <-stopped
+}
+
+// closeHTTP stops a server. Requests that do not end in time are cut off, and
+// nothing of them was promised.
+func closeHTTP(s *httpkit.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), httpGrace)
+	defer cancel()
+	if err := s.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
