@@ -172,11 +172,7 @@ func (x *Intake) frames(ctx context.Context, it *item, row *inbox.Row, now int64
 			row.IDs = append(row.IDs, it.keys[i][:]...)
 			x.ids.add(w, x.ids.finger(it.keys[i][:16]), row.ID, now)
 			if it.object && it.opened.Frames[i].Kind == envelope.KindObject {
-				o, err := envelope.ParseObject(it.opened.Frames[i].Body)
-				if err != nil {
-					return err // it was parsed before
-				}
-				it.awaits = append(it.awaits, AwaitObject{Frame: i, Size: o.Size})
+				it.awaits = append(it.awaits, AwaitObject{Frame: i, Size: it.sizes[i]})
 			}
 			continue
 		}

@@ -530,13 +530,13 @@ func reseal(f *flow, h envelope.Header, frames []envelope.Frame) []byte {
 func TestAttacks(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			a.play(w)
-			e := w.event(a.code)
-			if e.Kind == "" || e.At == 0 {
-				t.Errorf("event %+v", e)
-			}
+			held(t, func(t *testing.T, w *world) {
+				a.play(w)
+				e := w.event(a.code)
+				if e.Kind == "" || e.At == 0 {
+					t.Errorf("event %+v", e)
+				}
+			})
 		})
 	}
 }

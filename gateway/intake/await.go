@@ -25,6 +25,12 @@ const (
 	awaitRetry         = 10 * 60e3 // ms; a thing not heard of is asked about again
 )
 
+// room is how much may be awaited; tests have less of it.
+type room struct {
+	perSender, inAll           int // entries
+	filesPerSender, filesInAll int
+}
+
 // Await is an entry whose content is on its way: the body of a notice, or the
 // parts of objects. It is not in custody: receipts stop before it, or list it as
 // missing.
@@ -121,12 +127,12 @@ func (l *Ledger) firstAwait(from uint64) *Await {
 // roomToAwait reports whether one more entry of the session may wait for its
 // content.
 func (x *Intake) roomToAwait(s *session) bool {
-	return len(s.led.Awaits) < maxAwaits && x.awaits[s.row.Sender] < maxAwaitsPerSender && x.awaitsN < maxAwaitsInAll && x.roomForFiles(s)
+	return len(s.led.Awaits) < maxAwaits && x.awaits[s.row.Sender] < x.room.perSender && x.awaitsN < x.room.inAll && x.roomForFiles(s)
 }
 
 // roomForFiles reports whether one more entry may bring objects.
 func (x *Intake) roomForFiles(s *session) bool {
-	return x.files[s.row.Sender] < maxFilesPerSender && x.filesN < maxFilesInAll
+	return x.files[s.row.Sender] < x.room.filesPerSender && x.filesN < x.room.filesInAll
 }
 
 // countFiles has n objects of an entry count as awaited.

@@ -17,6 +17,7 @@ const (
 	asksPerMinute    = 10 // to strangers
 	rememberedPeers  = 10_000
 	muteFor          = time.Minute
+	fullFor          = 1000 // ms; then one that may go is looked for again
 	parkedPerSender  = 4 << 20
 	parkedPerMailbox = 32 << 20
 	parkedFor        = 60 * time.Second

@@ -326,11 +326,15 @@ type flaky struct {
 	before int // commits that fail without effect
 	after  int // commits that are made and still fail
 	made   int // commits asked for
+	most   int // more of them end the test; 0: any number
 }
 
 func (f *flaky) Commit(ctx context.Context, r *intake.Round) error {
 	f.mu.Lock()
 	f.made++
+	if f.most > 0 && f.made > f.most {
+		panic("the intake makes one round after the other")
+	}
 	before, after := f.before > 0, f.after > 0
 	if before {
 		f.before--

@@ -37,6 +37,7 @@ type Intake struct {
 	peers   *peers
 	active  map[int64]*session     // with holes, stalls or waiting grants: kept in memory
 	strange map[strangerKey]*named // sids seen without a session
+	fullTo  int64                  // no old one is among them until then, ms
 	parked  map[string]int64       // bytes by sender address
 	parkedN int64                  // bytes in all
 	shares  map[string]int64       // inbox bytes by sender address
@@ -44,6 +45,7 @@ type Intake struct {
 	lastAt  int64 // at of the last receipt
 	streams map[string]*StreamRow
 	rewound time.Time
+	room    room
 	awaits  map[string]int // entries whose content is on its way, by sender address
 	awaitsN int
 	files   map[string]int // objects that these wait for, by sender address
@@ -106,6 +108,7 @@ func New(d Deps) *Intake {
 	}
 	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
 		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), unsent: make(chan receiptOut), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
+	x.room = room{maxAwaitsPerSender, maxAwaitsInAll, maxFilesPerSender, maxFilesInAll}
 	if d.Network.FileMax <= 0 {
 		x.d.Network.FileMax = envelope.FileMax
 	}
@@ -243,6 +246,7 @@ func (x *Intake) start(ctx context.Context) error {
 	clear(x.ids.lanes)
 	x.ids.total = 0
 	x.active, x.strange = make(map[int64]*session), make(map[strangerKey]*named)
+	x.fullTo = 0
 	x.due, x.streams = make(map[peerKey]*dueReceipt), make(map[string]*StreamRow)
 	x.awaits, x.awaitsN = make(map[string]int), 0
 	x.files, x.filesN = make(map[string]int), 0

@@ -48,16 +48,19 @@ func (x *Intake) remember(it *item, session envelope.Digest, highest uint64) *na
 	sid := strangerKey{session, it.sender}
 	n := x.strange[sid]
 	if n == nil {
-		if len(x.strange) >= maxStrange {
+		if len(x.strange) >= maxStrange && x.now() >= x.fullTo {
 			for old, o := range x.strange { // the oldest would need an order; any old one serves
 				if x.now()-o.since > parkedFor.Milliseconds() {
 					delete(x.strange, old)
 					break
 				}
 			}
-			if len(x.strange) >= maxStrange {
-				return nil
+		}
+		if len(x.strange) >= maxStrange {
+			if x.now() >= x.fullTo {
+				x.fullTo = x.now() + fullFor // not all of them for each message
 			}
+			return nil
 		}
 		n = &named{sid: sid.sid, sender: it.sender, since: x.now(), nextAsk: x.now()}
 		x.strange[sid] = n

@@ -37,6 +37,7 @@ type item struct {
 	keys   []frameKey
 	schema []error // E13, per frame; nil when all hold
 	object bool    // some frame is an object
+	sizes  []int64 // of objects, per frame; nil where there is none
 	awaits []AwaitObject
 	faults []inbox.Fault
 	key    int64
@@ -312,8 +313,10 @@ func (x *Intake) examine(it *item) {
 		it.keys[i] = keyOf(f.ID, f.Type, f.Body)
 		var err error
 		if f.Kind == envelope.KindObject {
-			it.object = true
-			err = x.describes(f.Body)
+			if it.object = true; it.sizes == nil {
+				it.sizes = make([]int64, n)
+			}
+			it.sizes[i], err = x.describes(f.Body)
 		} else {
 			err = s.topic.Schema.Validate(f.Body)
 		}

@@ -3,8 +3,11 @@ package intake_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -59,6 +62,7 @@ type world struct {
 	objects  *objects
 	fileMax  int64
 	activity *activity
+	shrink   int // what the room for what is awaited is divided by; 0: all of it
 
 	store *sqlstore.Store
 	flaky *flaky
@@ -70,10 +74,35 @@ type world struct {
 	ownerOf *party
 }
 
+// held gives a test a world in a bubble of its own, beside the other tests. In
+// it nothing waits for real time: the clock goes on when everybody waits for it.
+func held(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	alone(t, f)
+}
+
+// alone is held without the other tests beside it.
+func alone(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
+}
+
+// empty is a new store, as bytes: its tables are made once for all worlds.
+var empty = sync.OnceValue(func() []byte {
+	dir := must(os.MkdirTemp("", ""))
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "gateway.db")
+	if err := must(sqlstore.Open(background, "sqlite:"+path, sqlkit.Options{})).Close(); err != nil {
+		panic(err)
+	}
+	return must(os.ReadFile(path))
+})
+
 func newWorld(t testing.TB) *world {
 	start := time.UnixMilli(1767225600000)
 	now := start.UnixMilli()
-	w := &world{t: t, ctx: testkit.Context(t), clock: clockwork.NewFakeClockAt(start.Add(10 * time.Minute)), path: filepath.Join(t.TempDir(), "gateway.db"),
+	w := &world{t: t, ctx: background, clock: clockwork.NewFakeClockAt(start.Add(10 * time.Minute)), path: filepath.Join(t.TempDir(), "gateway.db"),
 		self: newParty(now), mail: &mailbox{unack: map[uint64]intake.Delivery{}, wake: make(chan struct{})}, replies: &replies{}, sink: &sink{}, events: &events{},
 		channels: &channelList{changed: make(chan struct{})}, bodies: &blobs{has: map[[32]byte][]byte{}}, objects: &objects{at: map[string]*object{}}, activity: &activity{}}
 	w.book = &book{clock: w.clock, certs: map[envelope.Digest]*envelope.Certificate{}, owners: map[string]common.Address{}, floors: map[string]uint64{},
@@ -81,6 +110,9 @@ func newWorld(t testing.TB) *world {
 	w.channels.set(w.channel())
 	w.ownerOf = newParty(now)
 	w.record, w.prompt = w.topic(topicName, 0), w.topic("price.market.apps.edge.iam.ewc", 1)
+	if err := os.WriteFile(w.path, empty(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
 	t.Cleanup(func() { w.halt() })
 	return w
@@ -112,6 +144,9 @@ func (w *world) start() {
 	in := intake.New(intake.Deps{Config: w.config, Network: intake.Network{Retention: retention, Wire: envelope.WireDefault, Cap: 1_000_000, FileMax: w.fileMax},
 		Mailbox: w.mail, Store: w.flaky, Vault: vault, Inbox: w.inbox, Self: w.self, Trust: w.book, Channels: w.channels, Events: w.events,
 		Replies: w.replies, Receipts: w.sink, Clock: w.clock, Log: log, Bodies: w.bodies, Objects: w.objects, Activity: w.live()})
+	if w.shrink > 0 {
+		in.Shrink(w.shrink)
+	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx) }()
@@ -153,17 +188,23 @@ func (w *world) restart() {
 	w.start()
 }
 
-// until waits for a condition while the clock runs in small steps.
+// less starts again with an n-th of the room for what is awaited.
+func (w *world) less(n int) {
+	w.halt()
+	w.shrink = n
+	w.start()
+}
+
+// until waits for a condition while the clock runs in small steps: as long as
+// anybody has something to do, it stands still.
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
-	turn := time.NewTicker(time.Millisecond)
-	defer turn.Stop()
-	for range 4000 {
+	for range 2000 {
+		synctest.Wait()
 		if ok() {
 			return
 		}
-		w.clock.Advance(5 * time.Millisecond)
-		<-turn.C
+		w.clock.Advance(10 * time.Millisecond)
 	}
 	w.events.mu.Lock()
 	defer w.events.mu.Unlock()
@@ -172,12 +213,11 @@ func (w *world) until(what string, ok func() bool) {
 
 // pass lets time go by in steps that give the intake its turns.
 func (w *world) pass(d time.Duration) {
-	turn := time.NewTicker(2 * time.Millisecond)
-	defer turn.Stop()
 	for step := d / 20; d > 0; d -= step {
+		synctest.Wait()
 		w.clock.Advance(step)
-		<-turn.C
 	}
+	synctest.Wait()
 }
 
 // event waits for an event and returns it.
