@@ -87,6 +87,7 @@ func (c *Console) routes() []Route {
 	with := func(more ...string) []string { return append(append([]string{}, frame...), more...) }
 	return []Route{
 		{"GET", "/{$}", with("overview", "list-log"), false, c.home},
+		{"GET", "/partners", with("overview"), false, c.partners},
 		{"GET", "/channels", with("list-channels", "overview"), false, c.channels},
 		{"GET", "/channels/{name}", with("get-channel", "get-topic", "list-members", "list-log", "trace"), false, c.channel},
 		{"GET", "/channels/{name}/rows", with("trace"), false, c.rows},

@@ -68,7 +68,7 @@ func quoteJSON(s string) string {
 
 // everyPath are the pages, and the pieces that are loaded again.
 var everyPath = []string{
-	"/", "/?part=now", "/channels", "/channels?part=list", "/channels/hello", "/channels/hello?re=" + known + "&to=did:x:" + url.QueryEscape(hostile), "/channels/hello/rows?m=in." + known,
+	"/", "/?part=now", "/partners", "/partners?part=list", "/channels", "/channels?part=list", "/channels/hello", "/channels/hello?re=" + known + "&to=did:x:" + url.QueryEscape(hostile), "/channels/hello/rows?m=in." + known,
 	"/messages", "/messages?part=list", "/messages?direction=in&channel=" + url.QueryEscape(hostile) + "&partner=" + url.QueryEscape(hostile) + "&before=" + url.QueryEscape(hostile),
 	"/messages/in/" + known, "/messages/in/" + known + "?part=now", "/messages/out/" + known, "/messages/out/" + known + "?part=state",
 	"/files", "/files?part=list", "/files?channel=hello", "/files?part=to&channel=hello", "/files/" + known + "?part=to&channel=hello", "/files/" + known, "/files/" + known + "?verify=1", "/files/" + known + "?part=verify", "/events", "/events?part=list", "/events?code=" + url.QueryEscape(hostile), "/palette",
@@ -191,7 +191,7 @@ func TestEmptyPagesTeach(t *testing.T) {
 
 func TestWhatTheAPIRefusesIsToldWithCodeAndHint(t *testing.T) {
 	for path, call := range map[string]string{
-		"/": "GET /overview", "/channels": "GET /channels", "/channels/hello": "GET /channels/hello", "/messages": "GET /log", "/messages/in/" + known: "GET /log/in/" + known,
+		"/": "GET /overview", "/partners": "GET /overview", "/channels": "GET /channels", "/channels/hello": "GET /channels/hello", "/messages": "GET /log", "/messages/in/" + known: "GET /log/in/" + known,
 		"/files": "GET /files", "/files/" + known: "GET /files/" + known, "/events": "GET /events",
 	} {
 		f := full()

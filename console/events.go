@@ -38,7 +38,7 @@ func (c *Console) events(v *visit) error {
 // partners and the latest messages.
 func (c *Console) palette(v *visit) error {
 	items := []pages.Item{
-		{Label: "Home", Kind: "page", Path: "/"}, {Label: "Channels", Kind: "page", Path: "/channels"}, {Label: "Messages", Kind: "page", Path: "/messages"},
+		{Label: "Home", Kind: "page", Path: "/"}, {Label: "Partners", Kind: "page", Path: "/partners"}, {Label: "Channels", Kind: "page", Path: "/channels"}, {Label: "Messages", Kind: "page", Path: "/messages"},
 		{Label: "Files", Kind: "page", Path: "/files"}, {Label: "Events", Kind: "page", Path: "/events"},
 		{Label: "Received messages", Kind: "view", Path: "/messages?direction=in"}, {Label: "Sent messages", Kind: "view", Path: "/messages?direction=out"},
 		{Label: "Messages that went wrong", Kind: "view", Path: "/messages?state=" + pages.Wrong}, {Label: "Messages under way", Kind: "view", Path: "/messages?state=" + pages.UnderWay},

@@ -36,6 +36,20 @@ func (c *Console) home(v *visit) error {
 	return v.show(http.StatusOK, pages.HomePage(h))
 }
 
+// partners lists whom this gateway exchanges messages with.
+func (c *Console) partners(v *visit) error {
+	p := &pages.Partners{Frame: v.frame("Partners", "/", &components.Crumb{Name: "Home", Path: "/"})}
+	if p.Overview, p.Err = v.api.Overview(v.r.Context(), 15); p.Err != nil {
+		p.Overview = nil
+	} else {
+		p.Alarms = alarms(p.Overview)
+	}
+	if v.part() == "list" {
+		return v.show(http.StatusOK, pages.PartnerList(p))
+	}
+	return v.show(http.StatusOK, pages.PartnersPage(p))
+}
+
 // alarms counts what needs more than a note.
 func alarms(o *gateway.Overview) (n int64) {
 	for _, a := range o.Attention {

@@ -161,7 +161,7 @@ func title(p *problem.Error) string {
 }
 
 func notFound(*visit) error {
-	return problem.New(http.StatusNotFound, "not_found", "there is no such page").WithHint("the pages are Home, Channels, Messages, Files and Events")
+	return problem.New(http.StatusNotFound, "not_found", "there is no such page").WithHint("the pages are Home, Partners, Channels, Messages, Files and Events")
 }
 
 // known returns what codes mean, nil when the API cannot say.

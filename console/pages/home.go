@@ -2,12 +2,8 @@ package pages
 
 import (
 	"encoding/json"
-	"fmt"
-	"math"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/digital-spine/spine/console/components"
 	"github.com/digital-spine/spine/gateway"
@@ -97,160 +93,11 @@ func rates(o *gateway.Overview, counts []int64) []*float64 {
 	return out
 }
 
-// Bounds of the map.
-const (
-	mapWidth = 860
-	mapNodes = 16
-)
-
-// height of the map for a number of partners: two stand beside this gateway,
-// more stand around it.
-func mapHeight(n int) float64 {
-	switch {
-	case n <= 2:
-		return 176
-	case n <= 4:
-		return 330
-	}
-	return 400
-}
-
-// mapNode is a partner on the map.
-type mapNode struct {
-	DID, Name, Path string
-	Initial         string
-	X, Y            float64
-	Links           []mapLink
-}
-
-// mapLink is the flow from or to a partner, over all channels.
-type mapLink struct {
-	Class, Direction, D, Marker string
-	Width                       string
-	Idle                        bool
-	Title                       string
-	Rate                        string
-	LabelX, LabelY              float64
-}
-
-// nodes places the partners around this gateway, the busiest first, and says
-// how many did not find a place.
-func (h *Home) nodes() (list []mapNode, more int, height float64) {
-	type flow struct {
-		rate    float64
-		count   int64
-		refused int64
-		names   []string
-	}
-	flows := map[string]map[string]*flow{}
-	var order []string
-	see := func(did string) {
-		if flows[did] == nil && did != "" && did != h.Overview.DID {
-			flows[did] = map[string]*flow{}
-			order = append(order, did)
-		}
-	}
-	for _, e := range h.Overview.Edges {
-		did := e.To
-		if e.Direction == gateway.In {
-			did = e.From
-		}
-		see(did)
-		if flows[did] == nil {
-			continue
-		}
-		f := flows[did][e.Direction]
-		if f == nil {
-			f = &flow{}
-			flows[did][e.Direction] = f
-		}
-		f.count += e.Count
-		f.refused += e.Refused
-		if e.Channel != "" && len(f.names) < 10 && !slices.Contains(f.names, e.Channel) {
-			f.names = append(f.names, e.Channel)
-		}
-	}
-	for _, p := range h.Overview.Partners {
-		see(p.DID)
-	}
-	if more = len(order) - mapNodes; more > 0 {
-		order = order[:mapNodes]
-	}
-	minutes := Minutes(h.Overview)
-	for _, both := range flows {
-		for _, f := range both {
-			f.rate = float64(f.count) / minutes
-		}
-	}
-	height = mapHeight(len(order))
-	slices.Sort(order) // so that nobody jumps about while the map is live
-	for i, did := range order {
-		angle := 2*math.Pi*float64(i)/float64(len(order)) + startAngle(len(order))
-		n := mapNode{
-			DID: did, Name: components.Clip(h.People.Name(did), 26), Path: "/messages?partner=" + url.QueryEscape(did),
-			X: mapWidth/2 + 310*math.Cos(angle), Y: height/2 - 8 + (height/2-60)*math.Sin(angle),
-		}
-		n.Initial = strings.ToUpper(string([]rune(strings.TrimPrefix(n.Name, "0x") + "?")[0]))
-		for _, dir := range []string{gateway.Out, gateway.In} {
-			f := flows[did][dir]
-			if f == nil {
-				continue
-			}
-			n.Links = append(n.Links, link(n, height, dir, f.rate, f.count, f.refused, f.names))
-		}
-		list = append(list, n)
-	}
-	return list, max(more, 0), height
-}
-
 // Minutes is the time that the counts of flows are of: what was asked for, or
 // less where the gateway was started later.
 func Minutes(o *gateway.Overview) float64 {
 	return max(float64(o.Now-max(o.From, o.Totals.Since)), 60_000) / 60_000
 }
-
-// startAngle puts two partners left and right, and others so that labels have
-// room.
-func startAngle(n int) float64 {
-	if n <= 2 {
-		return math.Pi
-	}
-	return -math.Pi / 2
-}
-
-// link draws the curve of one direction beside the straight line.
-func link(n mapNode, height float64, dir string, rate float64, count, refused int64, channels []string) mapLink {
-	cx, cy := float64(mapWidth)/2, height/2-8
-	dx, dy := n.X-cx, n.Y-cy
-	length := math.Hypot(dx, dy)
-	ux, uy := dx/length, dy/length
-	bend := 16.0
-	if dir == gateway.In {
-		bend = -16
-	}
-	// Ends stay clear of the circles; the arrow points at its recipient.
-	x1, y1 := cx+ux*38-uy*bend/2, cy+uy*38+ux*bend/2
-	x2, y2 := n.X-ux*32-uy*bend/2, n.Y-uy*32+ux*bend/2
-	mx, my := (x1+x2)/2-uy*bend*1.6, (y1+y2)/2+ux*bend*1.6
-	if dir == gateway.In {
-		x1, y1, x2, y2 = x2, y2, x1, y1
-	}
-	l := mapLink{
-		Class: dir, Direction: dir, Width: strconv.FormatFloat(math.Min(1.5+math.Log2(1+rate)*.5, 6), 'f', 1, 64), Idle: rate == 0,
-		D:      fmt.Sprintf("M%.1f %.1f Q%.1f %.1f %.1f %.1f", x1, y1, mx, my, x2, y2),
-		Marker: "url(#arrow-" + dir + ")", Rate: components.Rate(rate) + "/min", LabelX: (x1+x2)/2 - uy*bend*1.9, LabelY: (y1+y2)/2 + ux*bend*1.9 + 4,
-		Title: components.Plural(count, "message", "messages") + " on " + strings.Join(channels, ", "),
-	}
-	if refused > 0 {
-		l.Title += ", " + components.Plural(refused, "refused", "refused")
-		if refused == count {
-			l.Class, l.Marker = "refused", "url(#arrow-refused)"
-		}
-	}
-	return l
-}
-
-func f1(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
 // alarm says where to read more about something that needs attention.
 func alarm(a gateway.Attention) string {
