@@ -3,12 +3,15 @@ package httpkit
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // serve starts a server whose patience with bodies a test can wait for.
@@ -130,4 +133,40 @@ func TestQueryThatCannotBeRead(t *testing.T) {
 			t.Errorf("%q: %d %s", query, resp.StatusCode, b)
 		}
 	}
+}
+
+// TestAnswerDoesNotGrow sends what is wrong in many places, and at great length.
+func TestAnswerDoesNotGrow(t *testing.T) {
+	s := start(t, "")
+	for name, body := range map[string]string{
+		"many members": `{"name":"fine"` + manyMembers(100) + `}`,
+		"a long name":  `{"` + strings.Repeat("é", 450) + `":1}`,
+	} {
+		resp, err := Client(5*time.Second).Post(s.URL()+"/thing", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		var p Problem
+		if err := json.Unmarshal(b, &p); err != nil || resp.StatusCode != http.StatusUnprocessableEntity || len(p.Errors) == 0 {
+			t.Fatalf("%s: %d %s", name, resp.StatusCode, b)
+		}
+		if len(p.Errors) > maxInvalid {
+			t.Errorf("%s: %d errors", name, len(p.Errors))
+		}
+		for _, e := range p.Errors {
+			if len(e.Location) > maxLocation+len("…") || strings.ContainsRune(e.Location, utf8.RuneError) {
+				t.Errorf("%s: location %q", name, e.Location)
+			}
+		}
+	}
+}
+
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%d":1`, i)
+	}
+	return b.String()
 }

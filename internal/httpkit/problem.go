@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,7 +23,7 @@ type Problem struct {
 	Detail  string         `json:"detail,omitempty" doc:"what failed, in a sentence"`
 	Hint    string         `json:"hint,omitempty" doc:"what a person can do about it"`
 	Request string         `json:"request,omitempty" doc:"the request's id, as in the server's log"`
-	Errors  []Invalid      `json:"errors,omitempty" doc:"members of the request that are not as described"`
+	Errors  []Invalid      `json:"errors,omitempty" doc:"members of the request that are not as described, 20 at most"`
 	Extra   map[string]any `json:"-"`
 
 	// The document tells that problems have further members (Extra).
@@ -34,6 +35,20 @@ type Problem struct {
 type Invalid struct {
 	Location string `json:"location" doc:"where, such as body.topic or query.wait"`
 	Message  string `json:"message" doc:"what is expected there"`
+}
+
+// Bounds of what a problem says about a request, so that an answer does not grow
+// with how wrong the request is: a location holds names that the client chose.
+const (
+	maxInvalid  = 20
+	maxLocation = 200 // bytes
+)
+
+func shortened(location string) string {
+	if len(location) <= maxLocation {
+		return location
+	}
+	return strings.ToValidUTF8(location[:maxLocation], "") + "…"
 }
 
 // Error implements error.
@@ -128,7 +143,9 @@ func init() {
 				return newProblem(bodyTooLarge(tooLarge.Limit), request)
 			case errors.As(err, &detail):
 				d := detail.ErrorDetail()
-				p.Errors = append(p.Errors, Invalid{Location: d.Location, Message: d.Message})
+				if len(p.Errors) < maxInvalid {
+					p.Errors = append(p.Errors, Invalid{Location: shortened(d.Location), Message: d.Message})
+				}
 			case status >= 500 || problem.CodeOf(err) != "internal":
 				return newProblem(err, request)
 			}
