@@ -206,7 +206,6 @@ func TestNoticeFlood(t *testing.T) {
 		bad.s.send(bad.grant)
 		var wires [][]byte
 		for range 1100 { // of 1024 of a session
-
 			wires = append(wires, bad.seal(frame(`{"n":1}`)).Notice().Bytes())
 		}
 		bad.s.send(wires...)

@@ -242,7 +242,6 @@ func TestObjectFlood(t *testing.T) {
 		bad.s.send(bad.grant)
 		var wires [][]byte
 		for range 1100 { // of 1024 of a session
-
 			wires = append(wires, bad.seal(carries(file("a", "text/csv", 5))).Bytes())
 		}
 		bad.s.send(wires...)
