@@ -179,6 +179,9 @@ func filesLists(t *testing.T, open func() files.Store) {
 	same(t, ids(st.Due(ctx, files.StateReady, "", 100, 2)), []string{"a", "c"})
 	same(t, ids(st.Due(ctx, files.StateUploading, "", 100, 2)), []string{"d"})
 	same(t, ids(st.Due(ctx, files.StateReady, files.In, 2000, 2)), []string{"b"})
+	same(t, ids(st.Pending(ctx)), []string{"e"})
+	_, err := st.Change(ctx, "d", func(r *files.Row) error { r.State = files.StatePushing; return nil })
+	ok(t, err)
 	same(t, ids(st.Pending(ctx)), []string{"d", "e"})
 	if used, err := st.Used(ctx); err != nil || used != 500 {
 		t.Fatal(used, err)

@@ -18,9 +18,12 @@ func outboxFiles(t *testing.T, open func() outbox.Store) {
 	ok(t, st.Wait(ctx, outboxLane, "uploading", []outbox.Waiting{withFile(1, "f", true), withFile(2, "g", true), frame(3, 3)}))
 	ok(t, st.Blame(ctx, outboxLane, "other")) // not those held back
 	st = open()
-	held, err := st.Held(ctx, 9)
+	held, err := st.Held(ctx, "", 9)
 	ok(t, err)
 	same(t, held, []string{"f", "g"})
+	held, err = st.Held(ctx, "f", 1)
+	ok(t, err)
+	same(t, held, []string{"g"})
 	list, err := st.Waiting(ctx, outboxLane, 10)
 	ok(t, err)
 	same(t, len(list), 1)

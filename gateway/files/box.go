@@ -208,10 +208,9 @@ func (b *Box) goOn(ctx context.Context) {
 		return
 	}
 	for _, r := range rows {
-		switch {
-		case r.State == StatePushing:
+		if r.State == StatePushing {
 			b.bring(r.ID, max(r.Keep, b.now()))
-		case r.State == StateReady && r.Send:
+		} else {
 			b.crew.run(func(ctx context.Context) { b.sendLater(ctx, r.ID) })
 		}
 	}

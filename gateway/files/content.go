@@ -211,19 +211,3 @@ func (r *blobAt) Close() error {
 	r.rd, r.buf = nil, r.buf[:0]
 	return err
 }
-
-// Body returns the content of a file of at most max bytes, for messages whose
-// body travelled as an object; codes file_unknown, file_incomplete, too_large.
-func (b *Box) Body(ctx context.Context, file string, max int64) ([]byte, error) {
-	c, err := b.Open(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	if c.File.Size > max {
-		return nil, TooLarge(max)
-	}
-	body := make([]byte, c.File.Size)
-	_, err = io.ReadFull(c, body)
-	return body, err
-}

@@ -134,7 +134,8 @@ type Store interface {
 	// Due returns up to max files of one state and direction (empty: any) that were
 	// last touched before a time and need not be kept beyond it, oldest first.
 	Due(ctx context.Context, state, direction string, before int64, max int) ([]Row, error)
-	// Pending returns files that are not ready, and those still to be sent.
+	// Pending returns files to bring to the broker, and complete ones still to be
+	// sent.
 	Pending(ctx context.Context) ([]Row, error)
 	// Claimed returns which of the blobs belong to a file.
 	Claimed(ctx context.Context, hashes []envelope.Digest) (map[envelope.Digest]bool, error)

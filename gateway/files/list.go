@@ -126,11 +126,21 @@ func (b *Box) sendNow(ctx context.Context, r *Row, m *meta) (*gateway.Accepted, 
 	accepted, errs := b.sender.Send(ctx, []gateway.Draft{draft})
 	if err := errs[0]; err != nil {
 		if !passes(err) {
-			err = errors.Join(err, b.drop(ctx, r.ID))
+			err = errors.Join(err, b.unsend(ctx, r.ID))
 		}
 		return nil, err
 	}
 	return &accepted[0], b.Sent(ctx, r.ID, accepted[0].ID, r.Channel)
+}
+
+// unsend deletes a file that is not to be sent any more, unless another message
+// carries it.
+func (b *Box) unsend(ctx context.Context, id string) error {
+	gone, err := b.dropIf(ctx, id, func(*Row) bool { return true })
+	if err == nil && !gone {
+		_, err = b.store.Change(ctx, id, func(r *Row) error { r.Send = false; return nil })
+	}
+	return err
 }
 
 // passes reports whether what keeps a file from being sent may go away: an

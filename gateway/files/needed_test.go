@@ -1,11 +1,14 @@
 package files_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
+	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/gateway/files"
 	sending "github.com/digital-spine/spine/gateway/outbox"
+	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/testkit"
 )
 
@@ -85,6 +88,31 @@ func TestBodyIsReleasedOnce(t *testing.T) {
 	}
 	h.over(1)
 	if err := box.Release(ctx, id); err != nil || h.left() != 0 {
+		t.Fatalf("%v, %d blobs", err, h.left())
+	}
+}
+
+// TestRefusedButCarried: a file that was to be sent on completion is refused, and
+// stays for another message that carries it.
+func TestRefusedButCarried(t *testing.T) {
+	ctx := testkit.Context(t)
+	h := newHouse(t)
+	box := h.open()
+	h.outbox.check = func(d gateway.Draft) error {
+		h.message(1, d.File)
+		return problem.New(422, "schema", "no")
+	}
+	want := content(1, 1000)
+	u, err := box.Begin(ctx, files.New{Name: "x", Size: 1000, Channel: "ch", Send: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = box.Append(ctx, u.ID, 0, bytes.NewReader(want))
+	h.code(err, "schema")
+	h.is(u.ID, want)
+	h.code(box.Remove(ctx, u.ID), "file_in_use")
+	h.over(1)
+	if err := box.Remove(ctx, u.ID); err != nil || h.left() != 0 {
 		t.Fatalf("%v, %d blobs", err, h.left())
 	}
 }

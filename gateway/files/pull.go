@@ -3,10 +3,11 @@ package files
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"sync/atomic"
+
+	"github.com/google/uuid"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -77,11 +78,8 @@ func (b *Box) received(ctx context.Context, from, channel, messageID string, o *
 		return nil, nil, err
 	}
 	if r == nil {
-		var id [16]byte
-		rand.Read(id[:])
-		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 		now := b.now()
-		r = &Row{ID: gateway.FormatID(id), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Keep: until, Channel: channel, From: from, OID: o.OID,
+		r = &Row{ID: uuid.NewString(), Direction: In, State: StatePulling, Size: o.Size, At: now, Touched: now, Keep: until, Channel: channel, From: from, OID: o.OID,
 			Inline: (&gateway.File{Name: o.Name, Type: o.Type, Size: o.Size}).IsBody()}
 		m := &meta{Name: o.Name, Type: o.Type, Key: o.Key[:], SHA256: o.SHA256}
 		if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {

@@ -32,9 +32,7 @@ type push struct {
 }
 
 // Frame returns the description of a file, the body of a frame of kind object,
-// and whether every part lies in the broker's store at least until a time (ms).
-// When not, it starts bringing them there, and OnPushed tells. The file stays
-// here until then.
+// and what Pushed does.
 func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte, pushed bool, err error) {
 	r, m, err := b.whole(ctx, file)
 	if err != nil {
@@ -48,28 +46,45 @@ func (b *Box) Frame(ctx context.Context, file string, until int64) (desc []byte,
 	if err := o.Check(); err != nil {
 		return nil, false, err
 	}
-	if pushed = r.Pushed >= until; !pushed || r.Keep < until {
-		kept, err := b.store.Change(ctx, file, func(r *Row) error {
-			r.Keep = max(r.Keep, until)
-			if r.Direction == Stored {
-				r.Direction = Out
-			}
-			if !pushed && r.State == StateReady {
-				r.State = StatePushing
-			}
-			return nil
-		})
-		if err == nil && kept == nil {
-			err = ErrUnknown
-		}
-		if err != nil {
-			return nil, false, err
-		}
+	pushed, err = b.demand(ctx, r, until)
+	return o.Bytes(), pushed, err
+}
+
+// Pushed reports whether every part of a file lies in the broker's store at
+// least until a time (ms). When not, it starts bringing them there, and OnPushed
+// tells. The file stays here until then.
+func (b *Box) Pushed(ctx context.Context, file string, until int64) (bool, error) {
+	r, _, err := b.whole(ctx, file)
+	if err != nil {
+		return false, err
 	}
-	if !pushed {
-		b.bring(file, until)
+	return b.demand(ctx, r, until)
+}
+
+// demand is Pushed for a file that was read.
+func (b *Box) demand(ctx context.Context, r *Row, until int64) (pushed bool, err error) {
+	if pushed = r.Pushed >= until; pushed && r.Keep >= until {
+		return true, nil
 	}
-	return o.Bytes(), pushed, nil
+	kept, err := b.store.Change(ctx, r.ID, func(r *Row) error {
+		r.Keep = max(r.Keep, until)
+		if r.Direction == Stored {
+			r.Direction = Out
+		}
+		if !pushed && r.State == StateReady {
+			r.State = StatePushing
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case kept == nil:
+		return false, ErrUnknown
+	case !pushed:
+		b.bring(r.ID, until)
+	}
+	return pushed, nil
 }
 
 // Repush brings the parts to the broker again (a recipient did not find one as

@@ -10,6 +10,8 @@ import (
 	"mime"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
 )
@@ -36,13 +38,11 @@ func (b *Box) begin(ctx context.Context, n New, inline bool) (*Upload, error) {
 		return nil, err
 	}
 	now := b.now()
-	var id, oid [16]byte
-	rand.Read(id[:])
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // a UUID of version 4
+	var oid [16]byte
 	rand.Read(oid[:])
 	key := make([]byte, envelope.SecretSize)
 	rand.Read(key)
-	r := &Row{ID: gateway.FormatID(id), Direction: Stored, State: StateUploading, Size: max(n.Size, -1), At: now, Touched: now, Channel: n.Channel, OID: oid, Send: n.Send, Inline: inline}
+	r := &Row{ID: uuid.NewString(), Direction: Stored, State: StateUploading, Size: max(n.Size, -1), At: now, Touched: now, Channel: n.Channel, OID: oid, Send: n.Send, Inline: inline}
 	m := &meta{Name: n.Name, Type: n.Type, To: n.To, Key: key}
 	var err error
 	if r.Meta, err = b.vault.sealMeta(r.ID, m); err != nil {

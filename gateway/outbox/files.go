@@ -156,7 +156,7 @@ func (o *Outbox) until() int64 {
 // push has a file brought to the broker, and lets its messages go when it is
 // there.
 func (o *Outbox) push(ctx context.Context, file string) {
-	_, pushed, err := o.objects.Frame(ctx, file, o.until())
+	pushed, err := o.objects.Pushed(ctx, file, o.until())
 	if err == nil && pushed {
 		err = o.letGo(ctx, file)
 	}
@@ -220,7 +220,7 @@ func (o *Outbox) uploads(ctx context.Context) {
 	}
 }
 
-// filesPage bounds the files that one sweep looks at.
+// filesPage bounds the files that a sweep reads at a time.
 const filesPage = 1_000
 
 // sweepFiles goes on with files whose news was missed, and releases those that
@@ -229,12 +229,16 @@ func (o *Outbox) sweepFiles(ctx context.Context) error {
 	if o.objects == nil {
 		return nil
 	}
-	held, err := o.store.Held(ctx, filesPage)
-	if err != nil {
-		return err
-	}
-	for _, file := range held {
-		o.push(ctx, file)
+	for after, more := "", true; more; {
+		held, err := o.store.Held(ctx, after, filesPage)
+		if err != nil {
+			return err
+		}
+		for _, file := range held {
+			o.push(ctx, file)
+			after = file
+		}
+		more = len(held) == filesPage
 	}
 	spent, err := o.store.Spent(ctx, filesPage)
 	if err != nil {

@@ -190,7 +190,7 @@ func TestRefusedFilesSayWhy(t *testing.T) {
 	both := fileDraft(id)
 	both.Body = json.RawMessage(`{}`)
 	try(both, gateway.CodeDraftInvalid)
-	if held := must(w.store.Held(background, 9)); len(held) != 0 || len(w.net.to(r.addr)) != 0 {
+	if held := must(w.store.Held(background, "", 9)); len(held) != 0 || len(w.net.to(r.addr)) != 0 {
 		t.Fatalf("%d held after refusals", len(held))
 	}
 	// What cannot be brought there tells why, and is tried again.

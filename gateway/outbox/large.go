@@ -30,10 +30,12 @@ type Objects interface {
 	// Store makes a file without a name of a body that is too long for a
 	// message, which was checked by the schema already.
 	Store(ctx context.Context, typ string, body []byte) (file string, err error)
-	// Frame returns the description of a file, which is the body of a frame of
-	// kind object, and whether the broker holds every part at least until this
-	// time (ms). When it does not, the parts are brought there, and OnPushed
+	// Pushed reports whether the broker holds every part of a file at least until
+	// this time (ms). When it does not, the parts are brought there, and OnPushed
 	// tells. It returns at once.
+	Pushed(ctx context.Context, file string, until int64) (bool, error)
+	// Frame returns the description of a file, which is the body of a frame of
+	// kind object, and what Pushed does.
 	Frame(ctx context.Context, file string, until int64) (desc []byte, pushed bool, err error)
 	// Repush brings a file's parts to the broker once more, because a recipient
 	// did not find one there. It returns at once.

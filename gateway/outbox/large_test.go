@@ -153,6 +153,11 @@ func (f *files) Store(_ context.Context, typ string, body []byte) (string, error
 	return id, nil
 }
 
+func (f *files) Pushed(ctx context.Context, id string, until int64) (bool, error) {
+	_, pushed, err := f.Frame(ctx, id, until)
+	return pushed, err
+}
+
 func (f *files) Frame(_ context.Context, id string, until int64) ([]byte, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

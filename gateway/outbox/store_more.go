@@ -4,8 +4,9 @@ import "context"
 
 // FileStore is the part of the Store about messages with files.
 type FileStore interface {
-	// Held lists the files for which waiting messages are held back.
-	Held(ctx context.Context, max int) ([]string, error)
+	// Held lists the files for which waiting messages are held back, in an order of
+	// its own, behind one of them.
+	Held(ctx context.Context, after string, max int) ([]string, error)
 	// Pushed notes that a file is at the broker, lets the messages go on that
 	// were held back for it, and returns their lanes.
 	Pushed(ctx context.Context, file string, at int64) ([]Lane, error)

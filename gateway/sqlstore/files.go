@@ -293,7 +293,7 @@ func (s *fileStore) Due(ctx context.Context, state, direction string, before int
 
 // Pending implements files.Store.
 func (s *fileStore) Pending(ctx context.Context) ([]files.Row, error) {
-	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.state <> 'ready' OR f.send <> 0 ORDER BY f.n`)
+	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.state = 'pushing' OR f.state = 'ready' AND f.send <> 0 ORDER BY f.n`)
 }
 
 func (s *fileStore) rows(ctx context.Context, query string, args ...any) ([]files.Row, error) {

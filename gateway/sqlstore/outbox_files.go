@@ -8,8 +8,8 @@ import (
 )
 
 // Held implements outbox.Store.
-func (o *Outbox) Held(ctx context.Context, max int) ([]string, error) {
-	rows, err := o.db.Query(ctx, `SELECT DISTINCT file FROM outbox_waiting WHERE held = 1 ORDER BY file LIMIT $1`, max)
+func (o *Outbox) Held(ctx context.Context, after string, max int) ([]string, error) {
+	rows, err := o.db.Query(ctx, `SELECT DISTINCT file FROM outbox_waiting WHERE held = 1 AND file > $1 ORDER BY file LIMIT $2`, after, max)
 	return collect(rows, err, scanText)
 }
 
