@@ -15,7 +15,8 @@ import (
 type draftDoc struct {
 	Channel        string            `json:"channel" doc:"the channel to send on" example:"hello"`
 	To             []string          `json:"to,omitempty" doc:"DIDs of the recipients; absent: everybody whom the channel admits"`
-	Body           any               `json:"body" doc:"the content, any JSON that fits the topic's schema; it travels as the bytes given"`
+	Body           any               `json:"body,omitempty" doc:"the content, any JSON that fits the topic's schema; it travels as the bytes given. A message has a body or a file"`
+	File           string            `json:"file,omitempty" doc:"id of a file that is stored here, instead of a body" format:"uuid"`
 	Type           string            `json:"type,omitempty" doc:"media type, application/json by default" maxLength:"128"`
 	Re             string            `json:"re,omitempty" doc:"id of the message this one answers" format:"uuid"`
 	Corr           string            `json:"corr,omitempty" doc:"correlation id, your own" maxLength:"200"`
@@ -50,7 +51,8 @@ type messageDoc struct {
 	Topic       string            `json:"topic"`
 	Version     string            `json:"version" doc:"of the topic"`
 	Type        string            `json:"type" doc:"media type"`
-	Body        any               `json:"body"`
+	Body        any               `json:"body,omitempty" doc:"absent where a file came instead"`
+	File        *gateway.File     `json:"file,omitempty" doc:"the file that came with it"`
 	At          int64             `json:"at" doc:"when the sender's application handed it over, ms since 1970"`
 	Sent        int64             `json:"sent,omitempty" doc:"when it was sealed, ms since 1970"`
 	Re          string            `json:"re,omitempty"`

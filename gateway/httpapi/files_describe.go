@@ -67,5 +67,7 @@ func (a *api) describeFiles() {
 	add(http.MethodPatch, "uploads/{id}", "patch-upload", "Go on with an upload",
 		"When it completes the file: Spine-File is the file's id and, where it was to be sent, Spine-Message the message's id and Spine-Message-State its state. A refusal then (such as schema) leaves nothing of the file. Needs the scope send.", false,
 		content(tusType), none("204", "in headers: Upload-Offset, Upload-Expires, Spine-File, Spine-Message, Spine-Message-State"), id, version, offset)
+	add(http.MethodPost, "uploads/{id}", "override-upload", "Go on with an upload, or end it, without PATCH and DELETE", "For clients behind something that knows neither: X-HTTP-Method-Override says which of the two is meant. Needs the scope send.", false,
+		content(tusType), none("204", "as of the method that is meant"), id, version, offset, param("X-HTTP-Method-Override", "header", "string", "PATCH or DELETE"))
 	add(http.MethodDelete, "uploads/{id}", "end-upload", "End an upload", "What came of it is deleted. Needs the scope send.", false, nil, none("204", "ended"), id, version)
 }
