@@ -65,12 +65,13 @@ func New(ctx context.Context, d Deps) (n *Node, err error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{log: d.Log}
+	made := &Node{log: d.Log}
 	defer func() {
 		if err != nil {
-			n.Close()
+			n, err = nil, errors.Join(err, made.Close())
 		}
 	}()
+	n = made
 	admin, err := broker.LoadAdminKey(or(c.AdminKeyFile, filepath.Join(c.Data, "admin.key")))
 	if err != nil {
 		return nil, err

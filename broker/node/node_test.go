@@ -320,3 +320,19 @@ func TestSenderAboveItsBytes(t *testing.T) {
 		t.Errorf("the recipient is refused: %v", err)
 	}
 }
+
+// A broker that cannot start says why, and leaves nothing open.
+func TestCannotStart(t *testing.T) {
+	b := brokertest.Start(t, "", nil)
+	deps := node.Deps{Config: broker.Config{Data: b.Data}, Network: brokertest.Network(), DIDs: b.Chain, Names: b.Chain, Log: testkit.Logger(t)}
+	if n, err := node.New(t.Context(), deps); err == nil || n != nil {
+		t.Errorf("a second broker on the same data: %v", err)
+	}
+	b.Stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := node.New(ctx, deps); err == nil {
+		t.Error("started in a context that had ended")
+	}
+	brokertest.Start(t, b.Data, nil)
+}

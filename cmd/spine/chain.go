@@ -68,7 +68,7 @@ func (c *chainRunCmd) Run(a *app) error {
 	if err != nil {
 		return errors.Join(err, chain.Close())
 	}
-	return chain.Run(a.ctx)
+	return system.Serve(a.ctx, chain, nil)
 }
 
 // setUp puts on the chain what the configuration's init names.

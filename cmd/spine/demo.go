@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -51,7 +50,7 @@ type demo struct {
 }
 
 // Run starts the demonstration.
-func (c *demoCmd) Run(a *app) error {
+func (c *demoCmd) Run(a *app) (err error) {
 	dir := c.Data
 	if dir == "" {
 		dir = "spine-data"
@@ -83,7 +82,14 @@ func (c *demoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer d.close(a.stderr)
+	defer func() {
+		if stop := d.close(); stop != nil {
+			fmt.Fprintln(a.stderr, "spine:", stop)
+			if err == nil {
+				err = &exitError{status: 1}
+			}
+		}
+	}()
 	if c.Endpoints != "" {
 		if err := d.writeEndpoints(c.Endpoints); err != nil {
 			return err
@@ -105,7 +111,8 @@ func startDemo(ctx context.Context, dir string, devices int, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	d := &demo{Spine: s, gateways: make(map[string]*client.Client), participants: make(map[string]*market.Participant)}
+	run, stop := context.WithCancel(ctx)
+	d := &demo{Spine: s, gateways: make(map[string]*client.Client), participants: make(map[string]*market.Participant), stop: stop}
 	for _, g := range s.Gateways {
 		d.gateways[g.Name()] = client.New(g.URL(), g.APIKey())
 	}
@@ -113,16 +120,13 @@ func startDemo(ctx context.Context, dir string, devices int, log *slog.Logger) (
 	defer cancel()
 	chain := market.Chain{RPC: s.Chain.URL(), Contracts: s.Network.Contracts, Root: s.Chain.Faucet()}
 	if err := market.Setup(setup, chain, d.gateways); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, d.close())
 	}
 	d.readyMS = sinceProcessStart().Milliseconds()
-	run, stop := context.WithCancel(ctx)
-	d.stop = stop
 	for _, p := range market.Parties {
 		ledger, err := market.OpenLedger(filepath.Join(dir, "participants", p, "ledger.jsonl"))
 		if err != nil {
-			stop()
-			return nil, errors.Join(err, s.Close())
+			return nil, errors.Join(err, d.close())
 		}
 		party := &market.Participant{Party: p, Gateway: d.gateways[p], Ledger: ledger, Log: log, Fleet: market.Fleet{Size: devices, Seed: 1}}
 		d.participants[p] = party
@@ -131,16 +135,16 @@ func startDemo(ctx context.Context, dir string, devices int, log *slog.Logger) (
 	return d, nil
 }
 
-// close stops the participants, then the spine.
-func (d *demo) close(stderr io.Writer) {
+// close stops the participants, then the spine. The error is that of systems
+// which had failed or did not stop in order.
+func (d *demo) close() error {
 	d.stop()
 	d.wg.Wait()
+	var errs []error
 	for _, p := range d.participants {
-		_ = p.Ledger.Close()
+		errs = append(errs, p.Ledger.Close())
 	}
-	if err := d.Spine.Close(); err != nil {
-		fmt.Fprintln(stderr, "spine:", err)
-	}
+	return errors.Join(append(errs, d.Spine.Close())...)
 }
 
 // endpoint is one gateway in the file of --endpoints.
@@ -205,14 +209,16 @@ func (d *demo) welcome(a *app) error {
 // trade runs rounds and prints a line a second.
 func (d *demo) trade(a *app, rounds int) error {
 	ctx, cancel := context.WithCancel(a.ctx)
-	defer cancel()
 	round := 0
 	counter := filepath.Join(d.Data, "round")
 	if b, err := os.ReadFile(counter); err == nil {
 		fmt.Sscan(string(b), &round)
 	}
 	trading := make(chan error, 1)
-	go func() {
+	var wg sync.WaitGroup
+	defer wg.Wait() // what it uses is closed next
+	defer cancel()
+	wg.Go(func() {
 		for n := 0; (rounds < 0 || n < rounds) && ctx.Err() == nil; n++ {
 			begin := time.Now()
 			round++
@@ -229,7 +235,7 @@ func (d *demo) trade(a *app, rounds int) error {
 			case <-time.After(roundEvery - time.Since(begin)):
 			}
 		}
-	}()
+	})
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last := ""

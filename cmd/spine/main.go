@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/jonboulle/clockwork"
 
 	"github.com/digital-spine/spine/internal/problem"
 )
@@ -65,10 +67,14 @@ func (a *app) print(v any, format string, args ...any) error {
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main without the process, for tests. It returns the exit status:
-// 0 done, 1 failed, 2 not understood.
+// 0 done, 1 failed, 2 not understood, 130 told to stop before it was done.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go obey(ctx, signals, clockwork.NewRealClock(), stop, func() { os.Exit(interrupted) })
 	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
 	var c cli
 	exit := -1
@@ -102,11 +108,43 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// obey stops at the first signal. Whoever presses Ctrl-C again after that does
+// not want to wait, and what was acknowledged is on disk: quit. A signal that
+// comes twice at once is one request (a terminal's whole group gets it, and so
+// does whom timeout(1) runs), and a SIGTERM is never impatient: who sends it has
+// SIGKILL. It returns when ctx ends by itself.
+func obey(ctx context.Context, signals <-chan os.Signal, clock clockwork.Clock, stop, quit func()) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-signals:
+	}
+	first := clock.Now()
+	stop()
+	for s := range signals {
+		if s == os.Interrupt && clock.Since(first) >= sameRequest {
+			quit()
+			return
+		}
+	}
+}
+
+// sameRequest is how long after a signal another one says the same.
+const sameRequest = 250 * time.Millisecond
+
+// interrupted is the exit status of a command that was told to stop before it
+// was done, as shells know it of Ctrl-C.
+const interrupted = 130
+
 // fail prints an error with its code and hint and returns the exit status.
 func (a *app) fail(err error) int {
 	var quiet *exitError
 	if errors.As(err, &quiet) {
 		return quiet.status
+	}
+	if a.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.stderr, "spine: stopped")
+		return interrupted
 	}
 	p := problem.From(err)
 	msg := err.Error()

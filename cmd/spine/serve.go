@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -48,9 +49,9 @@ func serve[S system.System](a *app, make func(context.Context) (S, error)) error
 		return err
 	}
 	if err := a.print(map[string]string{"system": s.Name(), "url": s.URL()}, "%s at %s\n", s.Name(), s.URL()); err != nil {
-		return err
+		return errors.Join(err, s.Close())
 	}
-	return s.Run(a.ctx)
+	return system.Serve(a.ctx, s, nil)
 }
 
 type hubCmd struct{ serveFlags }

@@ -22,6 +22,9 @@ func (p *publisher) run(ctx context.Context) error {
 	for {
 		wires, wait, err := p.round(ctx)
 		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			p.log.Error("outbox read failed", "err", err)
 			wait = time.Second
 		}
@@ -211,7 +214,7 @@ func (p *publisher) save(ctx context.Context) {
 		}
 		p.dropLocked(d)
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // who stops saves them once more, at last
 		p.log.Error("outbox cursors not saved", "err", err)
 	}
 }
