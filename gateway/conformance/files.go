@@ -175,10 +175,11 @@ func filesLists(t *testing.T, open func() files.Store) {
 	if got, _ = listed(files.Filter{Max: 2, Before: "no cursor"}); len(got) != 0 {
 		t.Fatal(got)
 	}
-	same(t, ids(st.Due(ctx, "", "", 14, 10)), []string{"a", "c", "d"})
-	same(t, ids(st.Due(ctx, files.StateReady, "", 100, 2)), []string{"a", "c"})
-	same(t, ids(st.Due(ctx, files.StateUploading, "", 100, 2)), []string{"d"})
-	same(t, ids(st.Due(ctx, files.StateReady, files.In, 2000, 2)), []string{"b"})
+	same(t, ids(st.Due(ctx, files.Due{}, 14, 10)), []string{"a", "c", "d"})
+	same(t, ids(st.Due(ctx, files.Due{State: files.StateReady}, 100, 2)), []string{"a", "c"})
+	same(t, ids(st.Due(ctx, files.Due{State: files.StateUploading}, 100, 2)), []string{"d"})
+	same(t, ids(st.Due(ctx, files.Due{State: files.StateReady, Direction: files.In}, 2000, 2)), []string{"b"})
+	same(t, ids(st.Due(ctx, files.Due{Inline: true}, 100, 9)), []string{"c"})
 	same(t, ids(st.Pending(ctx)), []string{"e"})
 	_, err := st.Change(ctx, "d", func(r *files.Row) error { r.State = files.StatePushing; return nil })
 	ok(t, err)

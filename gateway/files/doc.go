@@ -10,7 +10,7 @@
 //
 //	upload    Begin, Append, Finish: resumable at what the last answer said
 //	content   Open, Verify: any range, opened on the way out
-//	outbox    Info, Check, Frame, Repush, Release: an object to send
+//	outbox    Info, Check, Pushed, Frame, Repush, Release: an object to send
 //	intake    Take: a received object's parts brought into custody
 //
 // It sends no message itself and judges no sender: outbox and intake do. It

@@ -167,11 +167,11 @@ type watched struct {
 }
 
 // Due is what a sweep begins with.
-func (w *watched) Due(ctx context.Context, state, direction string, before int64, max int) ([]files.Row, error) {
-	if state == files.StateUploading {
+func (w *watched) Due(ctx context.Context, d files.Due, before int64, max int) ([]files.Row, error) {
+	if d.State == files.StateUploading {
 		w.swept.Store(before + 24*3600*1000)
 	}
-	return w.Store.Due(ctx, state, direction, before, max)
+	return w.Store.Due(ctx, d, before, max)
 }
 
 // house is the disk of a gateway, and a Box that stands on it.

@@ -131,14 +131,21 @@ type Store interface {
 	Used(ctx context.Context) (int64, error)
 	// UsedFrom returns how many of them the files received from a sender are.
 	UsedFrom(ctx context.Context, from string) (int64, error)
-	// Due returns up to max files of one state and direction (empty: any) that were
-	// last touched before a time and need not be kept beyond it, oldest first.
-	Due(ctx context.Context, state, direction string, before int64, max int) ([]Row, error)
+	// Due returns up to max files that were last touched before a time and need not
+	// be kept beyond it, oldest first.
+	Due(ctx context.Context, d Due, before int64, max int) ([]Row, error)
 	// Pending returns files to bring to the broker, and complete ones still to be
 	// sent.
 	Pending(ctx context.Context) ([]Row, error)
 	// Claimed returns which of the blobs belong to a file.
 	Claimed(ctx context.Context, hashes []envelope.Digest) (map[envelope.Digest]bool, error)
+}
+
+// Due selects files; empty members do not select.
+type Due struct {
+	State     string
+	Direction string
+	Inline    bool // only large bodies of messages
 }
 
 // Listed is a row of a list.

@@ -177,6 +177,39 @@ func TestReceivedFilesStayForUnreadMessages(t *testing.T) {
 	}
 }
 
+// TestBodyGoesWithItsMessage: a body that travelled apart leaves its sender's
+// share soon after the inbox forgot its message; a file stays for its time.
+func TestBodyGoesWithItsMessage(t *testing.T) {
+	ctx := testkit.Context(t)
+	a := newHouse(t)
+	body, err := a.open().Store(ctx, "application/json", []byte(`{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox := &unread{asked: make(chan []string, 100)}
+	inbox.has.Store(true)
+	b := newHouse(t)
+	b.broker, b.held = a.broker, inbox
+	box := b.open()
+	take := func(key, sent string) string {
+		o := a.object(sent, until)
+		if err := next(t, a.pushed); err != nil {
+			t.Fatal(err)
+		}
+		id := b.take(key, o, nil)
+		b.told(key, "")
+		return id
+	}
+	inline, file := take("k1", body), take("k2", a.put("1", content(1, 10)))
+	b.later(48 * time.Hour)
+	b.is(inline, []byte(`{"a":1}`))
+	inbox.has.Store(false)
+	b.later(48 * time.Hour)
+	_, err = box.Entry(ctx, inline)
+	b.code(err, files.CodeFileUnknown)
+	b.is(file, content(1, 10))
+}
+
 // last is an inbox that still has one message.
 type last struct {
 	id    string

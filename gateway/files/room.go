@@ -63,7 +63,7 @@ func (b *Box) fitsFrom(ctx context.Context, from string, n int64) error {
 
 // evict deletes the oldest sent file that is no longer needed.
 func (b *Box) evict(ctx context.Context) (bool, error) {
-	rows, err := b.store.Due(ctx, StateReady, Out, b.now(), sweepPage)
+	rows, err := b.store.Due(ctx, Due{State: StateReady, Direction: Out}, b.now(), sweepPage)
 	if err != nil {
 		return false, err
 	}

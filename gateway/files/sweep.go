@@ -10,22 +10,25 @@ import (
 const (
 	sweepEvery = 10 * time.Minute
 	sweepPage  = 100
-	heldPage   = 1000      // messages of a file that are asked about at a time
-	heldAgain  = time.Hour // until a file that a message needs is looked at again
+	heldPage   = 1000           // messages of a file that are asked about at a time
+	heldAgain  = time.Hour      // until a file that a message needs is looked at again
+	bodyEvery  = 24 * time.Hour // until a large body is, the first time too
 )
 
 // sweep deletes uploads that did not go on, files that did not come in their
 // time, those whose time here is over unless a message needs them, and blobs
-// that may belong to no file.
+// that may belong to no file. A large body is a part of its message: nobody can
+// list or delete it, so it goes soon after that.
 func (b *Box) sweep(ctx context.Context) error {
 	now := b.now()
-	return errors.Join(b.sweepOne(ctx, StateUploading, now-uploadIdle), b.sweepOne(ctx, StatePulling, now),
-		b.sweepOne(ctx, StatePushing, now-b.keep), b.sweepOne(ctx, StateReady, now-b.keep), b.dropStrays(ctx))
+	return errors.Join(b.sweepOne(ctx, Due{State: StateUploading}, now-uploadIdle), b.sweepOne(ctx, Due{State: StatePulling}, now),
+		b.sweepOne(ctx, Due{State: StatePushing}, now-b.keep), b.sweepOne(ctx, Due{State: StateReady}, now-b.keep),
+		b.sweepOne(ctx, Due{State: StateReady, Inline: true}, now-bodyEvery.Milliseconds()), b.dropStrays(ctx))
 }
 
-func (b *Box) sweepOne(ctx context.Context, state string, before int64) error {
+func (b *Box) sweepOne(ctx context.Context, d Due, before int64) error {
 	for {
-		rows, err := b.store.Due(ctx, state, "", before, sweepPage)
+		rows, err := b.store.Due(ctx, d, before, sweepPage)
 		if err != nil {
 			return err
 		}
@@ -51,7 +54,11 @@ func (b *Box) expire(ctx context.Context, r *Row, before int64) error {
 	if held, err := b.isHeld(ctx, r); err != nil {
 		return err
 	} else if held {
-		return b.lookLater(ctx, r.ID, before+heldAgain.Milliseconds())
+		again := heldAgain
+		if r.Inline {
+			again = bodyEvery
+		}
+		return b.lookLater(ctx, r.ID, before+again.Milliseconds())
 	}
 	// A message that was noted meanwhile touched it.
 	gone, err := b.dropIf(ctx, r.ID, func(now *Row) bool { return b.unneeded(now) && now.Touched == r.Touched })

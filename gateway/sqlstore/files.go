@@ -286,9 +286,9 @@ func (s *fileStore) UsedFrom(ctx context.Context, from string) (n int64, err err
 }
 
 // Due implements files.Store.
-func (s *fileStore) Due(ctx context.Context, state, direction string, before int64, max int) ([]files.Row, error) {
-	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.touched < $1 AND f.keep < $1 AND ($2 = '' OR f.state = $2) AND ($3 = '' OR f.direction = $3)
-		ORDER BY f.touched, f.n LIMIT $4`, before, state, direction, max)
+func (s *fileStore) Due(ctx context.Context, d files.Due, before int64, max int) ([]files.Row, error) {
+	return s.rows(ctx, `SELECT `+fileColumns+` WHERE f.touched < $1 AND f.keep < $1 AND ($2 = '' OR f.state = $2) AND ($3 = '' OR f.direction = $3) AND f.inline >= $4
+		ORDER BY f.touched, f.n LIMIT $5`, before, d.State, d.Direction, flag(d.Inline), max)
 }
 
 // Pending implements files.Store.
