@@ -79,7 +79,7 @@ func (b Base) withDefaults(name string) Base {
 	if b.Log == nil {
 		b.Log = slog.New(slog.DiscardHandler)
 	}
-	b.Log = b.Log.With("system", name)
+	b.Log = slog.New(calm{b.Log.Handler()}).With("system", name)
 	if b.Clock == nil {
 		b.Clock = clockwork.NewRealClock()
 	}
