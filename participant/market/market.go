@@ -45,6 +45,9 @@ const (
 // Parties are the market's parties in the order they are shown.
 var Parties = []string{MarketOperator, NetworkOperator, Aggregator}
 
+// Called are the names that people read.
+var Called = map[string]string{MarketOperator: "Market operator", NetworkOperator: "Network operator", Aggregator: "Aggregator"}
+
 // Roles are the roles of the parties, by their names.
 var Roles = map[string]string{
 	MarketOperator: RoleMarketOperator, NetworkOperator: RoleNetworkOperator, Aggregator: RoleAggregator,

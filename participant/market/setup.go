@@ -74,14 +74,13 @@ func Setup(ctx context.Context, ch Chain, gateways map[string]*client.Client) er
 
 // introduce has every gateway call the others by a name that people can read.
 func introduce(ctx context.Context, gateways map[string]*client.Client) error {
-	called := map[string]string{MarketOperator: "Market operator", NetworkOperator: "Network operator", Aggregator: "Aggregator"}
 	for _, other := range Parties {
 		id, err := gateways[other].Identity(ctx)
 		if err != nil {
 			return fmt.Errorf("ask the %s's gateway who it is: %w", other, err)
 		}
 		for _, p := range Parties {
-			if err := gateways[p].PutContact(ctx, id.DID, called[other]); err != nil {
+			if err := gateways[p].PutContact(ctx, id.DID, Called[other]); err != nil {
 				return fmt.Errorf("tell the %s who %s is: %w", p, id.DID, err)
 			}
 		}

@@ -26,7 +26,7 @@ import (
 // stream's answer.
 func told(t *testing.T, nc *nats.Conn, subject string, h nats.Header) (int, string) {
 	t.Helper()
-	m, err := nc.RequestMsg(&nats.Msg{Subject: subject, Header: h, Data: []byte("x")}, 5*time.Second)
+	m, err := nc.RequestMsg(&nats.Msg{Subject: subject, Header: h, Data: []byte("x")}, patience)
 	if err != nil {
 		t.Fatalf("%s: %v", subject, err)
 	}
@@ -108,7 +108,7 @@ func TestHeadersThatLookLikeTheServers(t *testing.T) {
 	for i, h := range headers {
 		// To bob too, who looks with the bare client at what was stored.
 		for _, to := range []string{f.mallory.Subject(f.alice), f.mallory.Subject(f.bob)} {
-			m, err := f.nc.RequestMsg(&nats.Msg{Subject: to, Header: h, Data: body(i)}, 5*time.Second)
+			m, err := f.nc.RequestMsg(&nats.Msg{Subject: to, Header: h, Data: body(i)}, patience)
 			if err != nil || bytes.Contains(m.Data, []byte(`"error"`)) {
 				t.Fatalf("%v: not stored: %s %v", h, m.Data, err)
 			}
@@ -339,7 +339,7 @@ func TestReplySubjectsRefused(t *testing.T) {
 	if err := f.nc.PublishRequest(next, f.alice.NATS.Inbox+".leaked", []byte(`{"batch":1,"expires":5000000000}`)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := sub.NextMsg(5 * time.Second)
+	m, err := sub.NextMsg(patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func (f *field) line(t *testing.T) *bufio.ReadWriter {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	rw := bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn))
@@ -394,7 +394,7 @@ func (f *field) line(t *testing.T) *bufio.ReadWriter {
 func TestPayloadLimit(t *testing.T) {
 	f := newField(t, nil)
 	to := f.mallory.Subject(f.alice)
-	m, err := f.nc.Request(to, make([]byte, bus.MaxPayload), 5*time.Second)
+	m, err := f.nc.Request(to, make([]byte, bus.MaxPayload), patience)
 	if err != nil || !bytes.Contains(m.Data, []byte(`"err_code":10054`)) {
 		t.Errorf("a payload at the server's limit: %v %v", m, err)
 	}
@@ -461,7 +461,7 @@ func TestAccountLimits(t *testing.T) {
 	if err := nc.Publish(sub.Subject, make([]byte, 5000)); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := sub.NextMsg(5 * time.Second); err != nil || len(m.Data) != 5000 {
+	if m, err := sub.NextMsg(patience); err != nil || len(m.Data) != 5000 {
 		t.Errorf("5,000 bytes: %v", err)
 	}
 	if len(refusals) > 0 {

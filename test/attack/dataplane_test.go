@@ -141,7 +141,7 @@ func TestReplySubjectsDoNothing(t *testing.T) {
 		if err := f.nc.PublishRequest(next, inbox, []byte(`{"batch":1,"expires":1000000000}`)); err != nil {
 			t.Fatal(err)
 		}
-		m, err := own.NextMsg(5 * time.Second)
+		m, err := own.NextMsg(patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestForeignInbox(t *testing.T) {
 	if err := f.nc.PublishRequest(next, f.alice.NATS.Inbox+".leaked", []byte(`{"batch":1,"no_wait":true}`)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := sub.NextMsg(5 * time.Second)
+	m, err := sub.NextMsg(patience)
 	if err != nil {
 		t.Fatalf("this is expected to arrive, the guarantees say so: %v", err)
 	}
@@ -268,7 +268,7 @@ func TestForbiddenSubjects(t *testing.T) {
 // when no stream takes the subject.
 func (f *field) answer(t *testing.T, subject string, h nats.Header) int {
 	t.Helper()
-	m, err := f.nc.RequestMsg(&nats.Msg{Subject: subject, Header: h, Data: []byte("x")}, 5*time.Second)
+	m, err := f.nc.RequestMsg(&nats.Msg{Subject: subject, Header: h, Data: []byte("x")}, patience)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return 503
 	}

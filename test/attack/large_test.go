@@ -99,7 +99,7 @@ func must(t *testing.T, err error) {
 // brings back is handed over.
 func TestBodyReplaced(t *testing.T) {
 	s := newStage(t, 0)
-	ctx, cancel := context.WithTimeout(testkit.Context(t), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*patience)
 	defer cancel()
 	v, credential := s.member(ctx, t)
 	session := s.open(ctx, t, v, "hello", credential)
@@ -176,7 +176,7 @@ func sealPart(t *testing.T, o *envelope.Object, i int, last bool, content []byte
 // is refused by its name and for good.
 func TestObjectOfALiar(t *testing.T) {
 	s := newStage(t, 0)
-	ctx, cancel := context.WithTimeout(testkit.Context(t), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*patience)
 	defer cancel()
 	v, credential := s.member(ctx, t)
 	session := s.open(ctx, t, v, "files", credential)
@@ -284,7 +284,7 @@ func (a *apiOf) do(ctx context.Context, t *testing.T, method, path string, body 
 // by name, asks, and gets the true parts from the sender.
 func TestPartReplaced(t *testing.T) {
 	s := newStage(t, 0)
-	ctx, cancel := context.WithTimeout(testkit.Context(t), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*patience)
 	defer cancel()
 	reader, _ := s.member(ctx, t)
 	from, to := s.api(market.NetworkOperator), s.gateways[market.MarketOperator]

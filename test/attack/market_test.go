@@ -18,6 +18,10 @@ import (
 	"github.com/digital-spine/spine/participant/villain"
 )
 
+// patience is how long a test waits for what has to come, on a machine that is
+// busy with others; a test that waits for many things has five times as long.
+const patience = time.Minute
+
 // stage is a whole spine with the market on it, and the broker's operator.
 type stage struct {
 	*system.Spine
@@ -30,7 +34,7 @@ type stage struct {
 // usual) and sets the market up.
 func newStage(t *testing.T, ttl time.Duration) *stage {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(testkit.Context(t), time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*patience)
 	defer cancel()
 	data := t.TempDir()
 	if ttl > 0 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"testing"
-	"time"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -17,7 +16,7 @@ import (
 // a sender restored from a backup, and repeat old marks.
 func TestMarks(t *testing.T) {
 	s := newStage(t, 0)
-	ctx, cancel := context.WithTimeout(testkit.Context(t), time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*patience)
 	defer cancel()
 	v, credential := s.member(ctx, t)
 	g := s.gateways[market.MarketOperator]

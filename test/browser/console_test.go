@@ -49,15 +49,13 @@ func startSpine(t *testing.T) *spine {
 	}
 	for _, gw := range out.gateways {
 		for name, did := range out.dids {
-			if err := gw.PutContact(ctx, did, names[name]); err != nil {
+			if err := gw.PutContact(ctx, did, market.Called[name]); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	return out
 }
-
-var names = map[string]string{market.MarketOperator: "Market operator", market.NetworkOperator: "Network operator", market.Aggregator: "Aggregator"}
 
 // hello sends a first message from one party to another.
 func (s *spine) hello(t *testing.T, from, to string, n int) string {
@@ -255,7 +253,7 @@ func sendFileToOne(b *tab, s *spine) {
 	b.do("choose a file for nobody", chromedp.SetUploadFiles("[data-upload-input]", []string{path}))
 	b.until("that nobody is chosen", `document.querySelector("#upload-to .problem:not([hidden])")?.innerText.includes("at least one")`)
 	b.click("one recipient", `#upload-to input[value="`+to+`"]`)
-	if got := b.js(`document.querySelector("[data-audience-says]").innerText`); got != names[market.NetworkOperator] {
+	if got := b.js(`document.querySelector("[data-audience-says]").innerText`); got != market.Called[market.NetworkOperator] {
 		b.Errorf("the choice says %q", got)
 	}
 	b.axe("files with a choice")

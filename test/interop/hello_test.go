@@ -32,7 +32,7 @@ func startMarket(t *testing.T, data string) (*system.Spine, map[string]*client.C
 		gateways[g.Name()] = client.New(g.URL(), g.APIKey())
 	}
 	chain := market.Chain{RPC: s.Chain.URL(), Contracts: s.Network.Contracts, Root: s.Chain.Faucet()}
-	setup, cancel := context.WithTimeout(ctx, time.Minute)
+	setup, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	if err := market.Setup(setup, chain, gateways); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestFirstMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms, err := gateways[market.Aggregator].Receive(ctx, client.Receive{Channel: "hello", Wait: 30 * time.Second})
+	ms, err := gateways[market.Aggregator].Receive(ctx, client.Receive{Channel: "hello", Wait: 60 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

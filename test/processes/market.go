@@ -91,7 +91,7 @@ func StartMarket(ctx context.Context, t testing.TB, devices int) *Market {
 	m.check(err)
 	faucet, err := crypto.HexToECDSA(strings.TrimSpace(string(root)))
 	m.check(err)
-	setup, cancel := context.WithTimeout(ctx, time.Minute)
+	setup, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	m.check(market.Setup(setup, market.Chain{RPC: rpc, Contracts: n.Contracts, Root: faucet}, m.Clients))
 	return m
