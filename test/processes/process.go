@@ -166,6 +166,9 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 }
 
+// Signal sends the process a signal, and does not wait for what becomes of it.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
 // Wait waits until the process has ended, or ctx.
 func (p *Process) Wait(ctx context.Context) {
 	select {
