@@ -27,16 +27,18 @@ type LogFilter struct {
 	Channel   string
 	Partner   string          // DID
 	State     []gateway.State // any of these
+	Re        string          // id of the message that they answer
+	Since     int64           // here since then, ms since 1970
 	Before    string          // the next of an earlier answer
 	Max       int             // 1 to 200, 50 when 0
 }
 
 // Log lists sent and received messages, newest first, and what to pass as
-// Before to go on; it is empty at the end. With State there may be something to
+// Before to go on; it is empty at the end. With State or Re there may be something to
 // go on with behind an empty list, too.
 func (c *Client) Log(ctx context.Context, f LogFilter) ([]gateway.Entry, string, error) {
 	q := url.Values{}
-	for k, v := range map[string]string{"direction": f.Direction, "channel": f.Channel, "partner": f.Partner, "before": f.Before} {
+	for k, v := range map[string]string{"direction": f.Direction, "channel": f.Channel, "partner": f.Partner, "re": f.Re, "before": f.Before} {
 		if v != "" {
 			q.Set(k, v)
 		}
@@ -47,6 +49,9 @@ func (c *Client) Log(ctx context.Context, f LogFilter) ([]gateway.Entry, string,
 	}
 	if len(states) > 0 {
 		q.Set("state", strings.Join(states, ","))
+	}
+	if f.Since > 0 {
+		q.Set("since", strconv.FormatInt(f.Since, 10))
 	}
 	if f.Max > 0 {
 		q.Set("max", strconv.Itoa(f.Max))

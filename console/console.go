@@ -93,14 +93,14 @@ func (c *Console) routes() []Route {
 		{"GET", "/channels/{name}/rows", with("trace"), false, c.rows},
 		{"POST", "/channels/{name}/send", with("send", "get-channel", "get-topic", "list-members"), true, c.send},
 		{"GET", "/messages", with("list-log", "list-channels"), false, c.messages},
-		{"GET", "/messages/{direction}/{id}", with("trace", "list-codes"), false, c.message},
+		{"GET", "/messages/{direction}/{id}", with("trace", "list-codes", "list-log"), false, c.message},
 		{"GET", "/files", with("list-files", "list-channels", "list-members"), false, c.files},
 		{"GET", "/files/{id}", with("get-file", "verify-file", "list-channels", "list-members"), false, c.file},
 		{"POST", "/files/{id}/delete", []string{"delete-file"}, true, c.deleteFile},
 		{"POST", "/files/{id}/send", []string{"send"}, true, c.sendFile},
 		{"GET", "/events", with("list-events", "list-codes", "overview"), false, c.events},
 		{"GET", "/palette", with("list-channels", "list-log"), false, c.palette},
-		{"GET", "/find", []string{"show-session"}, false, c.find},
+		{"GET", "/find", with("trace"), false, c.find},
 		{"POST", "/signout", []string{"end-session"}, true, c.signOut},
 	}
 }

@@ -29,7 +29,7 @@ func full() *fakeAPI {
 	f := newAPI()
 	schema := `{"title":` + quoteJSON(hostile) + `,"type":"object","required":["n"],"properties":{"n":{"type":"integer","description":` + quoteJSON(hostile) + `},` +
 		quoteJSON(hostile) + `:{"enum":[` + quoteJSON(hostile) + `]},"list":{"type":"array","items":{"type":"object","properties":{"q":{"type":"number"}}}}}}`
-	entry := gateway.Entry{ID: known, Direction: gateway.In, Channel: "hello", Topic: hostile, Type: hostile, From: "did:x:" + hostile, State: "verified", Code: hostile, At: 1_800_000_000_000, Here: 1_800_000_000_050, Size: 7}
+	entry := gateway.Entry{ID: known, Direction: gateway.In, Channel: "hello", Topic: hostile, Type: hostile, From: "did:x:" + hostile, State: "verified", Code: hostile, At: 1_800_000_000_000, Here: 1_800_000_000_050, Size: 7, Re: hostile}
 	file := gateway.StoredFile{File: gateway.File{ID: known, Name: hostile, Type: hostile, Size: 1, SHA256: strings.Repeat("ab", 32)}, Direction: "in", State: "ready", From: hostile, Channel: hostile, At: 1, Messages: []string{hostile}}
 	o := overview()
 	o.Edges = []gateway.Edge{{From: hostile, To: self, Channel: hostile, Direction: gateway.In, Count: 3}, {From: self, To: other, Direction: gateway.Out, Count: 1, Refused: 1}}
@@ -38,7 +38,7 @@ func full() *fakeAPI {
 		"GET /overview":                    o,
 		"GET /contacts":                    map[string]any{"contacts": []gateway.Contact{{DID: other, Name: hostile}}},
 		"GET /log":                         map[string]any{"entries": []gateway.Entry{entry, {ID: known, Direction: gateway.Out, To: []string{other, hostile}, Count: 5, File: &file.File}}, "next": hostile},
-		"GET /log/in/" + known:             gateway.Trace{Entry: entry, Body: []byte(`{"a":` + quoteJSON(hostile) + `,"b":[1,true,null]}`), Steps: []gateway.Step{{Name: hostile, Note: hostile, At: 5}}, Checks: []gateway.Check{{Name: hostile, Result: hostile, Says: hostile, Rule: hostile, Evidence: map[string]string{hostile: hostile}}, {Name: "b", Result: "ok"}}, Protocol: map[string]string{hostile: hostile}, Attrs: map[string]string{hostile: hostile}, Re: hostile, Corr: hostile},
+		"GET /log/in/" + known:             gateway.Trace{Entry: entry, Body: []byte(`{"a":` + quoteJSON(hostile) + `,"b":[1,true,null]}`), Steps: []gateway.Step{{Name: hostile, Note: hostile, At: 5}}, Checks: []gateway.Check{{Name: hostile, Result: hostile, Says: hostile, Rule: hostile, Evidence: map[string]string{hostile: hostile}}, {Name: "b", Result: "ok"}}, Protocol: map[string]string{hostile: hostile}, Attrs: map[string]string{hostile: hostile}, Corr: hostile},
 		"GET /log/out/" + known:            gateway.Trace{Entry: gateway.Entry{ID: known, Direction: gateway.Out, State: gateway.StateRefused}, Sent: &gateway.MessageStatus{Recipients: []gateway.Recipient{{DID: hostile, State: gateway.StateRefused, Code: hostile, Steps: []gateway.Step{{Name: hostile}}}}}, Body: []byte("\xff\x00<script>")},
 		"GET /channels":                    map[string]any{"channels": []gateway.Channel{{Name: "hello", Topic: hostile, Send: &gateway.Admission{Roles: []string{hostile}, DIDs: []string{hostile}}}}},
 		"GET /channels/hello":              gateway.Channel{Name: "hello", Topic: "hello.x", Send: &gateway.Admission{Roles: []string{hostile}}, Receive: &gateway.Admission{DIDs: []string{hostile}}},
@@ -70,7 +70,7 @@ func quoteJSON(s string) string {
 var everyPath = []string{
 	"/", "/?part=now", "/partners", "/partners?part=list", "/channels", "/channels?part=list", "/channels/hello", "/channels/hello?re=" + known + "&to=did:x:" + url.QueryEscape(hostile), "/channels/hello/rows?m=in." + known,
 	"/messages", "/messages?part=list", "/messages?direction=in&channel=" + url.QueryEscape(hostile) + "&partner=" + url.QueryEscape(hostile) + "&before=" + url.QueryEscape(hostile),
-	"/messages/in/" + known, "/messages/in/" + known + "?part=now", "/messages/out/" + known, "/messages/out/" + known + "?part=state",
+	"/messages/in/" + known, "/messages/in/" + known + "?part=now", "/messages/in/" + known + "?part=answers", "/messages/out/" + known, "/messages/out/" + known + "?part=state",
 	"/files", "/files?part=list", "/files?channel=hello", "/files?part=to&channel=hello", "/files/" + known + "?part=to&channel=hello", "/files/" + known, "/files/" + known + "?verify=1", "/files/" + known + "?part=verify", "/events", "/events?part=list", "/events?code=" + url.QueryEscape(hostile), "/palette",
 	"/nowhere", "/messages/in/" + url.PathEscape(hostile), "/channels/" + url.PathEscape(hostile),
 }

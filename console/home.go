@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/digital-spine/spine/client"
@@ -89,6 +90,15 @@ func traced(t *gateway.Trace) pages.Row {
 	return r
 }
 
+// number reads a number, 0 where there is none.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // states reads states, joined by commas.
 func states(values []string) (out []gateway.State) {
 	for _, s := range strings.Split(strings.Join(values, ","), ",") {
@@ -104,7 +114,7 @@ func (c *Console) messages(v *visit) error {
 	q := v.r.URL.Query()
 	m := &pages.Messages{
 		Frame:  v.frame("Messages", "/messages", nil),
-		Filter: client.LogFilter{Direction: q.Get("direction"), Channel: q.Get("channel"), Partner: q.Get("partner"), State: states(q["state"]), Before: q.Get("before"), Max: 50},
+		Filter: client.LogFilter{Direction: q.Get("direction"), Channel: q.Get("channel"), Partner: q.Get("partner"), State: states(q["state"]), Re: q.Get("re"), Since: number(q.Get("since")), Before: q.Get("before"), Max: 50},
 	}
 	if v.fragment() && v.part() == "" {
 		v.w.Header().Set("HX-Replace-Url", m.Path())
@@ -165,5 +175,25 @@ func (c *Console) message(v *visit) error {
 	if v.part() == "now" {
 		return v.show(status, pages.MessageNow(m))
 	}
+	if m.Trace != nil {
+		m.Answers = v.answers(t)
+	}
+	if v.part() == "answers" {
+		return v.show(status, pages.AnswerList(m))
+	}
 	return v.show(status, pages.MessagePage(m))
+}
+
+// answers looks for what answers a message: among what went the other way since,
+// with its partner where there is one.
+func (v *visit) answers(t *gateway.Trace) *pages.Answers {
+	f := client.LogFilter{Direction: gateway.In, Re: t.ID, Since: max(t.Here, t.At), Max: 20}
+	if t.Direction == gateway.In {
+		f.Direction, f.Partner = gateway.Out, t.From
+	} else if len(t.To) == 1 && t.Count <= 1 {
+		f.Partner = t.To[0]
+	}
+	list, next, err := v.api.Log(v.r.Context(), f)
+	on := pages.Messages{Filter: f}
+	return &pages.Answers{List: rowsOf(list), More: next != "", Err: err, Path: on.Path()}
 }

@@ -66,7 +66,7 @@ func TestAllPartnersAreListedTheBusiestFirst(t *testing.T) {
 	if want = append(want, other); !slices.Equal(got, want) {
 		t.Errorf("listed are %v", got)
 	}
-	has(t, "the list", body, "41 partners", "Network operator", "nothing in the last 15 minutes", `href="/messages?partner=did%3Ax%3Ap39"`, `href="/channels/a"`)
+	has(t, "the list", body, "41 partners", "Network operator", "nothing in the last 15 minutes", `href="/messages?partner=did%3Ax%3Ap39"`, `<span class="tag">a</span>`)
 	f := newAPI()
 	delete(f.answers, "GET /contacts")
 	has(t, "an empty list", visitTo(t, f, "/partners").Body.String(), "Nobody to be seen yet")

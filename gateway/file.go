@@ -67,6 +67,7 @@ type Entry struct {
 	At        int64    `json:"at" doc:"handed over by the sender's application, ms since 1970"`
 	Here      int64    `json:"here,omitempty" doc:"taken into custody here, ms since 1970"`
 	Size      int64    `json:"size,omitempty" doc:"bytes of the body or file"`
+	Re        string   `json:"re,omitempty" doc:"id of the message that this one answers, as far as its content or a note of it is kept"`
 	File      *File    `json:"file,omitempty"`
 	Cursor    string   `json:"-"`
 }
@@ -91,7 +92,6 @@ type Trace struct {
 	Sent     *MessageStatus    `json:"sent,omitempty" doc:"sender's side: state per recipient"`
 	Steps    []Step            `json:"steps" doc:"what happened here, in order"`
 	Checks   []Check           `json:"checks,omitempty" doc:"recipient's side: every check made, with its evidence"`
-	Re       string            `json:"re,omitempty"`
 	Corr     string            `json:"corr,omitempty"`
 	Txn      string            `json:"txn,omitempty"`
 	Attrs    map[string]string `json:"attrs,omitempty"`

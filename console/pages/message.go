@@ -19,6 +19,15 @@ type Message struct {
 	Err           error
 	Codes         map[string]gateway.CodeInfo
 	Snippets      []components.Snippet
+	Answers       *Answers // nil: not asked for
+}
+
+// Answers are the messages that answer one.
+type Answers struct {
+	List []Row // newest first
+	More bool  // not all that came since was looked through
+	Err  error
+	Path string // of the list of messages that goes on looking
 }
 
 // Most of a body that is shown; what is longer is downloaded over the API.

@@ -24,14 +24,16 @@ func (a *api) logPaths() {
 		Next    string          `json:"next" doc:"pass it as before to go on; empty at the end"`
 	}
 	list := a.operation("", http.MethodGet, "log", "list-log", "Sent and received messages, newest first")
-	list.Description = "Without content. With state, an answer may hold fewer entries than asked for, even none, and still have a next: " +
-		"states are not indexed, and one request looks through 1000 messages of each direction. " +
+	list.Description = "Without content. With state or re, an answer may hold fewer entries than asked for, even none, and still have a next: " +
+		"they are not indexed, and one request looks through 1000 messages of each direction. " +
 		"Needs the scope send for sent messages and receive for received ones."
 	register(a, list, func(ctx context.Context, in *struct {
 		Direction string          `query:"direction" enum:"in,out" doc:"only received (in) or sent (out) messages; default both"`
 		Channel   string          `query:"channel" maxLength:"64" doc:"only this channel"`
 		Partner   string          `query:"partner" maxLength:"256" doc:"only messages from or to this DID"`
 		State     []gateway.State `query:"state" maxItems:"7" enum:"waiting,accepted,delivered,verified,refused,unconfirmed,undelivered" doc:"only messages in one of these states, joined by commas; received ones are waiting, verified or refused"`
+		Re        string          `query:"re" maxLength:"36" doc:"only answers to the message of this id, as far as what they answer is kept"`
+		Since     int64           `query:"since" minimum:"0" doc:"only what is here since then, ms since 1970"`
 		Before    string          `query:"before" maxLength:"1024" doc:"the next of an earlier answer"`
 		Max       int             `query:"max" minimum:"0" maximum:"200" doc:"at most this many, default 50"`
 	}) (*body[entries], error) {
@@ -48,7 +50,11 @@ func (a *api) logPaths() {
 		if f.Max == 0 {
 			f.Max = 50
 		}
-		l, next, err := a.mergeLog(ctx, directions, f, in.State, in.Before)
+		w := wanted{states: in.State, re: strings.ToLower(in.Re), since: in.Since}
+		if w.re != "" && !gateway.ValidID(w.re) {
+			return nil, problem.New(http.StatusUnprocessableEntity, "query_invalid", "re is the id of a message, a UUID").With("member", "re")
+		}
+		l, next, err := a.mergeLog(ctx, directions, f, w, in.Before)
 		if err != nil {
 			return nil, err
 		}
@@ -88,19 +94,36 @@ type place struct {
 }
 
 // maxLooked is how many entries of one direction one request looks through for
-// those in a state.
+// what is not indexed.
 const maxLooked = 1000
 
 // received are the states that a received message can be in; a sent one can be
 // in all others, and in those two that are both's.
 var received = map[gateway.State]bool{inbox.StateVerified: true, gateway.StateWaiting: true, gateway.StateRefused: true}
 
+// wanted is what entries are looked through for; empty members do not filter.
+type wanted struct {
+	states []gateway.State
+	re     string
+	since  int64 // ms
+}
+
 // possible reports whether a message of a direction can be in one of the states.
-func possible(direction string, states []gateway.State) bool {
-	return len(states) == 0 || slices.ContainsFunc(states, func(s gateway.State) bool {
+func (w *wanted) possible(direction string) bool {
+	return len(w.states) == 0 || slices.ContainsFunc(w.states, func(s gateway.State) bool {
 		return direction == gateway.In && received[s] || direction == gateway.Out && s != inbox.StateVerified
 	})
 }
+
+// all reports whether every entry fits that is new enough.
+func (w *wanted) all() bool { return len(w.states) == 0 && w.re == "" }
+
+func (w *wanted) fits(e *gateway.Entry) bool {
+	return (len(w.states) == 0 || slices.Contains(w.states, e.State)) && (w.re == "" || w.re == e.Re)
+}
+
+// past reports whether an entry, and so all that follow, came too early.
+func (w *wanted) past(e *gateway.Entry) bool { return max(e.At, e.Here) < w.since }
 
 // looked is what one direction has for a page.
 type looked struct {
@@ -112,16 +135,16 @@ type looked struct {
 // more reports whether the list is used up and older entries were not looked at.
 func (l *looked) more() bool { return len(l.list) == 0 && !l.end.over }
 
-// look reads up to f.Max entries of a direction that are in one of the states,
-// from a place on.
-func (a *api) look(ctx context.Context, direction string, f gateway.EntryFilter, states []gateway.State, from place) (*looked, error) {
+// look reads up to f.Max entries of a direction that are wanted, from a place
+// on.
+func (a *api) look(ctx context.Context, direction string, f gateway.EntryFilter, w *wanted, from place) (*looked, error) {
 	l := &looked{end: from, back: math.MaxInt64}
 	book := a.logbook(direction)
-	if l.end.over = from.over || book == nil || !possible(direction, states); l.end.over {
+	if l.end.over = from.over || book == nil || !w.possible(direction); l.end.over {
 		return l, nil
 	}
 	most := f.Max
-	if len(states) > 0 {
+	if !w.all() {
 		f.Max = 200
 	}
 	for seen := 0; seen < maxLooked; {
@@ -131,8 +154,12 @@ func (a *api) look(ctx context.Context, direction string, f gateway.EntryFilter,
 			return nil, err
 		}
 		for i := range entries {
+			if w.past(&entries[i]) {
+				l.end.over = true
+				return l, nil
+			}
 			l.end.before, l.back = entries[i].Cursor, when(&entries[i])
-			if len(states) > 0 && !slices.Contains(states, entries[i].State) {
+			if !w.fits(&entries[i]) {
 				continue
 			}
 			if l.list = append(l.list, entries[i]); len(l.list) == most {
@@ -149,7 +176,7 @@ func (a *api) look(ctx context.Context, direction string, f gateway.EntryFilter,
 }
 
 // mergeLog lists entries of the given directions as one, the newest first.
-func (a *api) mergeLog(ctx context.Context, directions []string, f gateway.EntryFilter, states []gateway.State, before string) ([]gateway.Entry, string, error) {
+func (a *api) mergeLog(ctx context.Context, directions []string, f gateway.EntryFilter, w wanted, before string) ([]gateway.Entry, string, error) {
 	places, ok := parsePlaces(before)
 	if !ok {
 		return nil, "", problem.New(http.StatusUnprocessableEntity, "query_invalid", "before is the next of an earlier answer").With("member", "before")
@@ -157,7 +184,7 @@ func (a *api) mergeLog(ctx context.Context, directions []string, f gateway.Entry
 	of := make(map[string]*looked, 2)
 	for _, d := range directions {
 		var err error
-		if of[d], err = a.look(ctx, d, f, states, places[d]); err != nil {
+		if of[d], err = a.look(ctx, d, f, &w, places[d]); err != nil {
 			return nil, "", err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jonboulle/clockwork"
@@ -39,6 +40,9 @@ func TestLogByState(t *testing.T) {
 			e.Direction, e.State = gateway.In, "verified"
 		} else {
 			e.Direction, e.State = gateway.Out, states[i%4]
+		}
+		if i == 6700 || i == 6800 || i == 6999 {
+			e.Re = entry(5).ID
 		}
 		if i%1999 == 0 || i%1995 == 0 || i == 1 {
 			e.State = gateway.StateRefused
@@ -90,7 +94,28 @@ func TestLogByState(t *testing.T) {
 			t.Errorf("%s: found %d, want %d, in order", name, len(got), len(want))
 		}
 	}
-	for path, want := range map[string]int{"log?state=waiting,refused": 200, "log?state=lost": 422, "log?state=waiting,": 422, "log?state=waiting,waiting,waiting,waiting,waiting,waiting,waiting,waiting": 422} {
+	for name, tc := range map[string]struct {
+		f    client.LogFilter
+		want int
+	}{
+		"what is new enough":       {client.LogFilter{Since: 6901}, 100},
+		"all there is":             {client.LogFilter{Since: 1, Max: 200}, 200},
+		"answers":                  {client.LogFilter{Re: entry(5).ID, Since: 6000}, 3},
+		"answers, received":        {client.LogFilter{Re: strings.ToUpper(entry(5).ID), Direction: gateway.In, Since: 6000}, 2},
+		"answers that are too old": {client.LogFilter{Re: entry(5).ID, Since: 6801}, 1},
+		"answers in a state":       {client.LogFilter{Re: entry(5).ID, Since: 6000, State: []gateway.State{"verified"}}, 2},
+		"no answer":                {client.LogFilter{Re: entry(6).ID, Since: 6500}, 0},
+	} {
+		if tc.f.Max == 0 {
+			tc.f.Max = 100
+		}
+		read = 0
+		l, next, err := c.Log(ctx, tc.f)
+		if err != nil || len(l) != tc.want || read > 2*maxLooked || (next != "") != (tc.f.Since == 1) {
+			t.Errorf("%s: %d entries, next %q, %d read, %v", name, len(l), next, read, err)
+		}
+	}
+	for path, want := range map[string]int{"log?re=x": 422, "log?since=-1": 422, "log?state=waiting,refused": 200, "log?state=lost": 422, "log?state=waiting,": 422, "log?state=waiting,waiting,waiting,waiting,waiting,waiting,waiting,waiting": 422} {
 		if status, code := f.ask(t, "GET", "/api/v1/"+path, "", map[string]string{"Authorization": "Bearer " + f.admin}); status != want {
 			t.Errorf("%s: %d %s", path, status, code)
 		}

@@ -19,6 +19,7 @@ func EntryID(d [32]byte) string { return gateway.FormatID([16]byte(d[:16])) }
 // objects of the row are on their way.
 func Describe(e gateway.Entry, row *Row, frame int, f *envelope.Frame, faults []Fault, waits bool) gateway.Entry {
 	e.ID, e.Type, e.At, e.Size, e.State = gateway.FormatID(f.ID), f.Type, f.At, int64(len(f.Body)), StateVerified
+	e.Re = optionalID(f.Re)
 	if f.Kind == envelope.KindObject {
 		if o, err := envelope.ParseObject(f.Body); err == nil {
 			e.Size = o.Size

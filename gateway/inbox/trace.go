@@ -131,7 +131,7 @@ func (x *Inbox) content(ctx context.Context, t *gateway.Trace, e *evidence, id [
 		} else if e.row.Pos == 0 {
 			t.State = gateway.StateWaiting
 		}
-		t.Re, t.Corr, t.Txn, t.Attrs = optionalID(f.Re), f.Corr, f.Txn, f.Attrs
+		t.Corr, t.Txn, t.Attrs = f.Corr, f.Txn, f.Attrs
 		if f.Kind != envelope.KindObject {
 			t.Body = f.Body
 			return nil

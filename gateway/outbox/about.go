@@ -16,6 +16,7 @@ type about struct {
 	size   int64 // bytes of the body or file
 	at     int64 // handed over, ms
 	object bool
+	re     envelope.ID // the message it answers
 }
 
 // errAbout says that a row holds something else.
@@ -23,7 +24,8 @@ var errAbout = errors.New("outbox: what is noted about an envelope's frames cann
 
 // encodeAbout notes the frames of an envelope that is sealed at t: the media
 // types once, then per frame which of them, size, and how long before t it was
-// handed over. It is some five bytes a frame.
+// handed over. It is some five bytes a frame. Behind them stand those that are
+// answers: which frame, and the id of what it answers.
 func encodeAbout(items []*item, t int64) []byte {
 	types := make([]string, 0, 4)
 	b := make([]byte, 0, 32+6*len(items))
@@ -42,6 +44,11 @@ func encodeAbout(items []*item, t int64) []byte {
 		b = binary.AppendUvarint(b, kind)
 		b = binary.AppendUvarint(b, uint64(it.size))
 		b = binary.AppendVarint(b, t-it.frame.At)
+	}
+	for i, it := range items {
+		if !it.frame.Re.IsZero() {
+			b = append(binary.AppendUvarint(b, uint64(i)), it.frame.Re[:]...)
+		}
 	}
 	head := binary.AppendUvarint(make([]byte, 0, 32+len(b)), uint64(len(types)))
 	for _, typ := range types {
@@ -91,6 +98,13 @@ func decodeAbout(b []byte, n int, t int64) ([]about, error) {
 		}
 		b = b[k:]
 		out[i].typ, out[i].object, out[i].at = types[kind>>1], kind&1 == 1, t-ago
+	}
+	for len(b) > 0 {
+		i := number()
+		if bad || i >= uint64(n) || len(b) < 16 {
+			return nil, errAbout
+		}
+		out[i].re, b = envelope.ID(b[:16]), b[16:]
 	}
 	return out, nil
 }

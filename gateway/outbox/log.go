@@ -119,6 +119,9 @@ func (o *Outbox) sealedEntries(ctx context.Context, c *crowd, env *Envelope) ([]
 		e := logged{key: sealedKey(c.SID, env.Seq, i), Entry: gateway.Entry{ID: gateway.FormatID(id), Direction: gateway.Out, Channel: c.Channel,
 			Topic: c.Topic, Type: a.typ, To: c.to, Count: len(c.members), At: a.at, Here: env.At, Size: a.size}}
 		e.State, e.Code = o.overall(c, &Message{ID: id, At: env.At, SID: c.SID, Seq: env.Seq, Idx: i}, now)
+		if !a.re.IsZero() {
+			e.Re = gateway.FormatID(a.re)
+		}
 		if a.object {
 			if e.File, err = o.fileOf(ctx, id); err != nil {
 				return nil, err

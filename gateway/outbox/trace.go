@@ -91,6 +91,9 @@ func (o *Outbox) traceFrame(ctx context.Context, m *Message, t *gateway.Trace) (
 	t.Topic, t.Here = s.Topic, env.At
 	if known, err := decodeAbout(env.About, len(env.IDs), env.At); err == nil && m.Idx < len(known) {
 		t.Type, t.Size = known[m.Idx].typ, known[m.Idx].size
+		if re := known[m.Idx].re; !re.IsZero() {
+			t.Re = gateway.FormatID(re)
+		}
 	}
 	prev := envelope.Digest(m.SID)
 	if len(list) == 2 {

@@ -91,6 +91,8 @@ func TestConsole(t *testing.T) {
 
 	received := seeItArrive(b, s)
 	sent := sendOne(b, s)
+	answered(b, s, received, sent)
+	filtered(b, base)
 	problemsByField(b, base)
 	keyboard(b, base)
 	file := sendFile(b, s)
@@ -99,7 +101,7 @@ func TestConsole(t *testing.T) {
 	b.onlyAsked(base)
 
 	everyPage(b, base, map[string]string{
-		"home": "/", "channels": "/channels", "channel": "/channels/hello", "channel-telemetry": "/channels/telemetry", "messages": "/messages",
+		"home": "/", "partners": "/partners", "channels": "/channels", "channel": "/channels/hello", "channel-telemetry": "/channels/telemetry", "messages": "/messages",
 		"message-in": "/messages/in/" + received, "message-out": "/messages/out/" + sent, "files": "/files", "file": "/files/" + file, "events": "/events",
 	})
 	b.onlyAsked(base)
@@ -165,6 +167,48 @@ func sendOne(b *tab, s *spine) string {
 		}
 	}
 	return id
+}
+
+// answered answers a received message and goes from each to the other; an answer
+// that comes is told on the page of what it answers.
+func answered(b *tab, s *spine, received, sent string) {
+	base := s.urls[market.MarketOperator]
+	b.do("the received message", chromedp.Navigate(base+"/messages/in/"+received), chromedp.WaitVisible("#answers"))
+	b.do("answer it", chromedp.Click(`a[href*="re=`+received+`"]`), chromedp.WaitVisible("#sendbox"))
+	if got := b.js(`document.querySelector("[data-audience-says]").innerText`); got != market.Called[market.Aggregator] {
+		b.Errorf("the answer goes to %q", got)
+	}
+	b.click("Send", `#sendbox [data-testid="send"]`)
+	b.click("the answer", `[data-testid="sent-link"]`)
+	b.until("what it answers", `document.querySelector('a[href="/find?q=`+received+`"]')`)
+	id := b.js(`location.pathname.split("/").pop()`)
+	b.click("what it answers", `a[href="/find?q=`+received+`"]`)
+	b.until("the way back", `location.pathname === "/messages/in/`+received+`" && document.querySelector('#answers a[href="/messages/out/`+id+`"]')`)
+	b.axe("message with an answer")
+	b.picture("message-answered")
+
+	b.do("the sent message", chromedp.Navigate(base+"/messages/out/"+sent), chromedp.WaitVisible("#answers"))
+	b.until("the live stream", `document.querySelector('[data-live-state]').dataset.state === "open"`)
+	a, err := s.gateways[market.Aggregator].Send(testkit.Context(b.T), gateway.Draft{Channel: "hello", To: []string{s.dids[market.MarketOperator]}, Body: json.RawMessage(`{"n":8}`), Re: sent})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.until("the answer", `document.querySelector('#answers a[href="/messages/in/`+a.ID+`"]')`)
+}
+
+// filtered looks for messages in a state, which then stands in the address.
+func filtered(b *tab, base string) {
+	b.do("messages", chromedp.Navigate(base+"/messages"), chromedp.WaitVisible("#list tbody"))
+	choose := func(state string) {
+		b.js(`(s => { s.value = "` + state + `"; s.dispatchEvent(new Event("change", {bubbles: true})) })(document.querySelector("#state"))`)
+	}
+	choose("delivered")
+	b.until("the filter in the address", `location.search === "?state=delivered" && document.querySelector("#clear a")`)
+	b.until("delivered messages only", `(l => l.length > 0 && [...l].every(e => e.innerText.includes("delivered")))(document.querySelectorAll("#list tbody .badge"))`)
+	choose("undelivered")
+	b.until("why there is none", `document.querySelector("#list .empty")?.innerText.includes("Nothing went wrong here")`)
+	b.click("Clear", "#clear a")
+	b.until("all messages", `location.search === "" && document.querySelectorAll("#list tbody tr").length > 2`)
 }
 
 // problemsByField sees what is wrong beside the field that it concerns.
