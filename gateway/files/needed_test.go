@@ -146,7 +146,7 @@ func TestManyFilesBeforeTheOneThatMakesRoom(t *testing.T) {
 	h.quota = 100_000
 	box := h.open()
 	for i := range 150 {
-		r := files.Row{ID: string(rune('A' + i)), Direction: files.Stored, State: files.StateReady, Touched: 1, OID: [16]byte{1, byte(i)}, Charged: 1}
+		r := files.Row{ID: string(rune('A' + i)), Direction: files.Stored, State: files.StateReady, Touched: start - 1, OID: [16]byte{1, byte(i)}, Charged: 1}
 		if _, err := h.store.Files().Add(ctx, &r, nil); err != nil {
 			t.Fatal(err)
 		}
