@@ -1,7 +1,6 @@
 package house
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -183,8 +182,12 @@ func TestNothingSecretInTheTree(t *testing.T) {
 		if err != nil || bytes.IndexByte(b[:min(len(b), 8000)], 0) >= 0 {
 			continue
 		}
-		for s, n := bufio.NewScanner(bytes.NewReader(b)), 1; s.Scan(); n++ {
-			if pem.Match(s.Bytes()) || (named.Match(s.Bytes()) && !strings.Contains(f, "testdata") && !strings.HasSuffix(f, "_test.go")) {
+		mayName := !strings.Contains(f, "testdata") && !strings.HasSuffix(f, "_test.go")
+		n := 0
+		for line := range bytes.Lines(b) {
+			n++
+			// What cannot match is told apart first: the expressions are slow.
+			if bytes.Contains(line, []byte("PRIVATE KEY-----")) && pem.Match(line) || mayName && len(line) > 64 && named.Match(line) {
 				t.Errorf("%s:%d looks like a secret", f, n)
 			}
 		}
