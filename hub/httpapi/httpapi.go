@@ -146,11 +146,11 @@ func signedIn(o huma.Operation) huma.Operation {
 	return o
 }
 
-// answers describes an operation whose answer is bytes of a media type, not
-// JSON of this API.
+// answers describes an operation whose answer is a JSON object of a media type
+// of its own, not of this API.
 func answers(o huma.Operation, mediaType, text string) huma.Operation {
 	o.Responses = map[string]*huma.Response{strconv.Itoa(o.DefaultStatus): {Description: text,
-		Content: map[string]*huma.MediaType{mediaType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+		Content: map[string]*huma.MediaType{mediaType: {Schema: &huma.Schema{Type: "object", AdditionalProperties: true}}}}}
 	return o
 }
 
