@@ -101,7 +101,7 @@ func (c *Console) routes() []Route {
 		{"GET", "/events", with("list-events", "list-codes", "overview"), false, c.events},
 		{"GET", "/palette", with("list-channels", "list-log"), false, c.palette},
 		{"GET", "/find", with("trace"), false, c.find},
-		{"POST", "/signout", []string{"end-session"}, true, c.signOut},
+		{"POST", "/signout", []string{"end-session", "end-sessions"}, true, c.signOut},
 	}
 }
 

@@ -33,9 +33,13 @@ func (c *Console) open(w http.ResponseWriter, r *http.Request) {
 	_ = v.show(http.StatusOK, pages.Opened(c.assets.url, "/"))
 }
 
-// signOut ends the visitor's session.
+// signOut ends the visitor's session, or everybody's.
 func (c *Console) signOut(v *visit) error {
-	if err := v.api.EndSession(v.r.Context()); err != nil {
+	end := v.api.EndSession
+	if v.r.PostForm.Get("everybody") != "" {
+		end = v.api.EndSessions
+	}
+	if err := end(v.r.Context()); err != nil {
 		return err
 	}
 	http.Redirect(v.w, v.r, "/", http.StatusSeeOther)
