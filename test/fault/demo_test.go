@@ -30,7 +30,7 @@ type endpoints struct {
 // same data.
 func TestKillTheDemo(t *testing.T) {
 	const devices = 1000
-	ctx, cancel := context.WithTimeout(testkit.Context(t), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 8*time.Minute)
 	defer cancel()
 	rng := seeded(t)
 	dir := t.TempDir()
@@ -99,7 +99,7 @@ func TestKillTheDemo(t *testing.T) {
 	})
 	var b *processes.Books
 	begin := time.Now()
-	wait, cancel := context.WithTimeout(ctx, 90*time.Second)
+	wait, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

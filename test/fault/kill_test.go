@@ -24,7 +24,7 @@ import (
 // at once.
 func TestKillOneOfNine(t *testing.T) {
 	const devices = 60
-	ctx, cancel := context.WithTimeout(testkit.Context(t), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 8*time.Minute)
 	defer cancel()
 	rng := seeded(t)
 	m := processes.StartMarket(ctx, t, devices)
@@ -97,7 +97,7 @@ func TestKillOneOfNine(t *testing.T) {
 func drained(ctx context.Context, t *testing.T, m *processes.Market, want map[string]int) (b *processes.Books) {
 	t.Helper()
 	begin := time.Now()
-	wait, cancel := context.WithTimeout(ctx, 90*time.Second)
+	wait, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
