@@ -20,7 +20,8 @@ type Attempt struct {
 	Sig   string // what the client says is its signature over Nonce; nothing checked it yet
 }
 
-// Grant is what an admitted client may do in the account of the gateways.
+// Grant is what an admitted client may do in the account of the gateways; what
+// is not listed, it may not.
 type Grant struct {
 	Name               string // what Clients tells it as
 	Publish, Subscribe []string
@@ -85,20 +86,32 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	d.mu.Lock()
 	d.names[c.GetID()] = g.Name
 	d.mu.Unlock()
-	return d.place(c, AccountGateway, &server.User{Username: g.Name, ConnectionDeadline: g.Until, Permissions: &server.Permissions{
-		Publish: &server.SubjectPermission{Allow: g.Publish}, Subscribe: &server.SubjectPermission{Allow: g.Subscribe}}})
+	return d.place(c, AccountGateway, &server.User{Username: g.Name, ConnectionDeadline: g.Until,
+		Permissions: &server.Permissions{Publish: only(g.Publish), Subscribe: only(g.Subscribe)}})
 }
 
-// place puts a client into an account. When that is full, the server says so to
-// the client and closes the connection itself.
+// only allows some subjects. The server takes an empty list for all of them.
+func only(subjects []string) *server.SubjectPermission {
+	if len(subjects) == 0 {
+		return &server.SubjectPermission{Deny: []string{">"}}
+	}
+	return &server.SubjectPermission{Allow: subjects}
+}
+
+// place puts a client into an account and reports whether it is in. When the
+// account is full, the server says so to the client and closes the connection,
+// but RegisterUser returns nothing, has not come to the permissions, and what
+// the client sent behind its CONNECT would be taken without any. So permissions
+// come before the account, and a connection that is closed was not let in.
 func (d *door) place(c server.ClientAuthentication, account string, u *server.User) bool {
 	var err error
 	if u.Account, err = d.srv.LookupAccount(account); err != nil {
 		d.log.Error("account of the message bus", "account", account, "err", err)
 		return false
 	}
+	c.RegisterUser(&server.User{Username: u.Username, Permissions: u.Permissions})
 	c.RegisterUser(u)
-	return true
+	return d.srv.GetClient(c.GetID()) != nil
 }
 
 // Admit has admit decide from now on who may connect, in many goroutines at
