@@ -36,7 +36,8 @@ func (b *Box) dropIf(ctx context.Context, id string, may func(*Row) bool) (gone 
 	return gone && err == nil, err
 }
 
-// dropSole is drop for a received file, unless a second message carries it.
+// dropSole is drop for a received file, unless a second message carries it, or
+// it was sent on meanwhile.
 func (b *Box) dropSole(ctx context.Context, id string) error {
 	b.claims.Lock()
 	defer b.claims.Unlock()
@@ -44,8 +45,10 @@ func (b *Box) dropSole(ctx context.Context, id string) error {
 	if err != nil || len(messages) > 1 {
 		return err
 	}
-	blobs, err := b.store.Remove(ctx, id)
-	b.forgot(ctx, id, blobs, err)
+	gone, blobs, err := b.store.RemoveIf(ctx, id, func(*Row) bool { return true })
+	if gone || err != nil {
+		b.forgot(ctx, id, blobs, err)
+	}
 	return err
 }
 

@@ -65,6 +65,10 @@ func (b *Box) demand(ctx context.Context, r *Row, until int64) (pushed bool, err
 	if pushed = r.Pushed >= until; pushed && r.Keep >= until {
 		return true, nil
 	}
+	if r.Keep >= until && r.State == StatePushing && r.Direction != Stored {
+		b.bring(r.ID, until) // it was asked for before: nothing to note
+		return false, nil
+	}
 	kept, err := b.store.Change(ctx, r.ID, func(r *Row) error {
 		r.Keep = max(r.Keep, until)
 		if r.Direction == Stored {

@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -111,6 +112,36 @@ func TestPushAndPull(t *testing.T) {
 }
 
 // TestTransfersResume has both gateways die while parts are under way.
+// TestAskedAgain: whoever asks again for a file that is on its way costs the
+// store nothing, however long the broker is away.
+func TestAskedAgain(t *testing.T) {
+	ctx := testkit.Context(t)
+	rows := &failing{}
+	rows.good.Store(1 << 40)
+	h := newHouse(t)
+	h.rows = func(s files.Store) files.Store { rows.Store = s; return rows }
+	box := h.open()
+	h.broker.hold = make(chan struct{})
+	id := h.put("x", []byte("hello"))
+	if pushed, err := box.Pushed(ctx, id, until); err != nil || pushed {
+		t.Fatal(pushed, err)
+	}
+	rows.good.Store(0)
+	for range 3 {
+		if pushed, err := box.Pushed(ctx, id, until); err != nil || pushed {
+			t.Fatal(pushed, err)
+		}
+	}
+	if _, err := box.Pushed(ctx, id, until+1); !errors.Is(err, errDisk) {
+		t.Fatal("a longer time was not noted", err)
+	}
+	rows.good.Store(1 << 40)
+	close(h.broker.hold)
+	if err := next(t, h.pushed); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTransfersResume(t *testing.T) {
 	want := content(1, 6*envelope.MinPartSize)
 	a := newHouse(t)
