@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway"
@@ -81,6 +82,11 @@ func (o *Outbox) attach(ctx context.Context, row Lane, it *item) (err error) {
 			}
 		}
 		return err
+	}
+	// A file may have gone after it was checked, while the rest of a batch was.
+	// From here on it stays, since a message needs it.
+	if _, err := o.objects.Info(ctx, w.File); err != nil && problem.From(err).Status == http.StatusNotFound {
+		return errors.Join(err, o.store.Drop(context.WithoutCancel(ctx), it.id, problem.CodeOf(err)))
 	}
 	o.usage.waiting.Add(1)
 	return nil

@@ -193,6 +193,13 @@ func TestRefusedFilesSayWhy(t *testing.T) {
 	if held := must(w.store.Held(background, "", 9)); len(held) != 0 || len(w.net.to(r.addr)) != 0 {
 		t.Fatalf("%d held after refusals", len(held))
 	}
+	// A file that goes between its check and its message is missed at once.
+	gone := w.files.put("gone.csv", 100)
+	w.files.m[gone].brief = true
+	try(fileDraft(gone), "file_unknown")
+	if held := must(w.store.Held(background, "", 9)); len(held) != 0 {
+		t.Fatalf("%d held for a file that is gone", len(held))
+	}
 	// What cannot be brought there tells why, and is tried again.
 	w.files.m[id].bad = nil
 	a := w.send(fileDraft(id))

@@ -93,6 +93,7 @@ type file struct {
 	at    int64 // the broker has it until; 0: it is not there
 	asked int
 	bad   error // of Check
+	brief bool  // gone behind Check
 }
 
 func newFiles() *files { return &files{m: map[string]*file{}} }
@@ -141,7 +142,11 @@ func (f *files) Check(_ context.Context, id string, _ envelope.Digest, v schema.
 	if v == nil {
 		return errors.New("no validator")
 	}
-	return f.m[id].bad
+	x := f.m[id]
+	if x.brief {
+		delete(f.m, id)
+	}
+	return x.bad
 }
 
 func (f *files) Store(_ context.Context, typ string, body []byte) (string, error) {
