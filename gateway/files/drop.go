@@ -29,6 +29,11 @@ func (b *Box) drop(ctx context.Context, id string) error {
 func (b *Box) dropIf(ctx context.Context, id string, may func(*Row) bool) (gone bool, err error) {
 	b.claims.Lock()
 	defer b.claims.Unlock()
+	return b.removeIf(ctx, id, may)
+}
+
+// removeIf is dropIf while claims is held.
+func (b *Box) removeIf(ctx context.Context, id string, may func(*Row) bool) (gone bool, err error) {
 	gone, blobs, err := b.store.RemoveIf(ctx, id, may)
 	if gone || err != nil {
 		b.forgot(ctx, id, blobs, err)
@@ -45,10 +50,7 @@ func (b *Box) dropSole(ctx context.Context, id string) error {
 	if err != nil || len(messages) > 1 {
 		return err
 	}
-	gone, blobs, err := b.store.RemoveIf(ctx, id, func(*Row) bool { return true })
-	if gone || err != nil {
-		b.forgot(ctx, id, blobs, err)
-	}
+	_, err = b.removeIf(ctx, id, func(*Row) bool { return true })
 	return err
 }
 
