@@ -110,10 +110,17 @@ func (x *Inbox) ensure(ctx context.Context, c *consumer, refs []frameRef) error 
 
 // find returns a consumer by its id.
 func (x *Inbox) find(ctx context.Context, id int64) (*consumer, error) {
-	x.mu.Lock()
-	c := x.byID[id]
-	x.mu.Unlock()
-	if c != nil {
+	held := func() *consumer {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.byID[id]
+	}
+	if c := held(); c != nil {
+		return c, nil
+	}
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	if c := held(); c != nil {
 		return c, nil
 	}
 	rows, err := x.store.Consumers(ctx)

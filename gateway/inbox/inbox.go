@@ -80,6 +80,11 @@ type Inbox struct {
 	indexed  int64      // place up to which the look-up is written, -1 unknown
 	swept    Find       // Run's
 
+	// loading is held from reading a consumer to having it in memory: one that
+	// is loaded, used and dropped meanwhile would leave what was read outdated.
+	// It comes before a consumer's lock.
+	loading sync.Mutex
+
 	mu        sync.Mutex
 	consumers map[consumerKey]*consumer
 	byID      map[int64]*consumer
@@ -153,10 +158,12 @@ func (x *Inbox) wake(topic string) <-chan struct{} {
 
 // consumer returns a consumer, loading it where it is not in memory.
 func (x *Inbox) consumer(ctx context.Context, k consumerKey) (*consumer, error) {
-	x.mu.Lock()
-	c := x.consumers[k]
-	x.mu.Unlock()
-	if c != nil {
+	if c := x.held(k); c != nil {
+		return c, nil
+	}
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	if c := x.held(k); c != nil {
 		return c, nil
 	}
 	row, err := x.store.Consumer(ctx, k.channel, k.name)
@@ -166,18 +173,23 @@ func (x *Inbox) consumer(ctx context.Context, k consumerKey) (*consumer, error) 
 	return x.load(ctx, *row)
 }
 
+// held returns a consumer that is in memory, else nil.
+func (x *Inbox) held(k consumerKey) *consumer {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.consumers[k]
+}
+
+// load takes a consumer that is not in memory there. x.loading is held.
 func (x *Inbox) load(ctx context.Context, row ConsumerRow) (*consumer, error) {
 	acks, err := x.store.Acks(ctx, row.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read acknowledgements: %w", err)
 	}
+	k := consumerKey{row.Channel, row.Name}
+	c := &consumer{key: k, cur: newCursor(row, acks), freed: make(chan struct{})}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := consumerKey{row.Channel, row.Name}
-	if c := x.consumers[k]; c != nil {
-		return c, nil
-	}
-	c := &consumer{key: k, cur: newCursor(row, acks), freed: make(chan struct{})}
 	x.consumers[k], x.byID[row.ID] = c, c
 	return c, nil
 }

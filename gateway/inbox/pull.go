@@ -164,18 +164,18 @@ func (x *Inbox) advance(ctx context.Context, c *consumer) (bool, error) {
 			c.ahead = rows
 		}
 		row := c.ahead[0]
-		c.ahead = c.ahead[1:]
 		info, err := x.session(ctx, row.Session())
 		if err != nil {
 			return false, err
 		}
-		if info == nil || x.channel(c.key.channel, info) == nil {
-			c.cur.pass(row.Pos)
-			continue
-		}
 		faults, err := DecodeFaults(row.Verdict)
 		if err != nil {
 			return false, fmt.Errorf("read verdict: %w", err)
+		}
+		c.ahead = c.ahead[1:] // only now: a pull that breaks off above has taken nothing
+		if info == nil || x.channel(c.key.channel, info) == nil {
+			c.cur.pass(row.Pos)
+			continue
 		}
 		skip := make([]int, 0, len(faults))
 		for _, f := range faults {

@@ -72,11 +72,9 @@ func (x *Inbox) prune(ctx context.Context) error {
 // Remove forgets a consumer: its position, and what it holds in flight. It is
 // made anew, from the beginning of what is kept, when it pulls again.
 func (x *Inbox) Remove(ctx context.Context, channel, name string) error {
-	k := consumerKey{channel, name}
-	x.mu.Lock()
-	c := x.consumers[k]
-	x.mu.Unlock()
-	if c != nil {
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	if c := x.held(consumerKey{channel, name}); c != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		x.drop(c)
