@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway"
 )
 
 // commits counts what the store was asked to commit.
@@ -100,6 +101,26 @@ func TestSlowStandingIsTold(t *testing.T) {
 		w.event("status_stale")
 		w.book.set(func() { w.book.standHold, w.book.standErr = nil, nil })
 		w.receive(1)
+	})
+}
+
+// What waits for its sender's standing waits through a restart too: it is not
+// handed over unjudged.
+func TestARestartJudgesWhatWaits(t *testing.T) {
+	held(t, func(t *testing.T, w *world) {
+		f := opened(w)
+		w.book.set(func() { w.book.standErr = envelope.StatusStale.Errorf("no fresh list") })
+		f.s.send(f.seal().Bytes())
+		w.event("status_stale")
+		w.settled()
+		w.restart()
+		w.pass(time.Minute)
+		w.book.set(func() { w.book.standErr = envelope.RoleRevoked.Errorf("revoked") })
+		w.event("role_revoked")
+		w.pass(time.Minute)
+		if got, err := w.inbox.Pull(w.ctx, gateway.Consumer{Name: "app", Channel: "telemetry"}, 10, 0); err != nil || len(got) > 0 {
+			t.Fatalf("a message of a revoked sender was handed over: %v, %v", got, err)
+		}
 	})
 }
 

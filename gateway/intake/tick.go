@@ -211,6 +211,9 @@ func (x *Intake) weigh(ctx context.Context) error {
 func (x *Intake) resume(s *session) {
 	x.active[s.row.ID] = s
 	s.advance = true
+	if s.row.State == Open && s.led.Released < s.led.Next && s.core != nil {
+		s.stalled = checking // why it waited was not kept: what is stored is judged again
+	}
 	if s.row.Due {
 		x.owe(s, len(s.led.Holes) > 0)
 	}
