@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/digital-spine/spine/client"
 	"github.com/digital-spine/spine/ens"
 	"github.com/digital-spine/spine/evm"
+	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/testkit"
 	"github.com/digital-spine/spine/participant/market"
@@ -129,12 +131,23 @@ func drained(ctx context.Context, t *testing.T, m *processes.Market, want map[st
 	}
 }
 
-// explain shows what the gateways say about lost messages.
+// explain shows what the gateways say about lost messages, the sender's and
+// the recipient's.
 func explain(ctx context.Context, t *testing.T, m *processes.Market, b *processes.Books) {
 	t.Helper()
 	lost := b.Lost()
+	lost = lost[:min(len(lost), 5)]
+	for _, d := range lost {
+		trace, err := m.Clients[d.Party].Trace(ctx, gateway.In, d.ID)
+		if err != nil {
+			t.Logf("%s at the %s: %v", d.ID, d.Party, err)
+			continue
+		}
+		text, _ := json.Marshal(trace)
+		t.Logf("%s at the %s: %s", d.ID, d.Party, text)
+	}
 	for party, c := range m.Clients {
-		for _, d := range lost[:min(len(lost), 20)] {
+		for _, d := range lost {
 			if s, err := c.Status(ctx, d.ID); err == nil {
 				t.Logf("%s of the %s for the %s: %+v", d.ID, party, d.Party, *s)
 			}
@@ -170,47 +183,40 @@ func headOf(ctx context.Context, t *testing.T, rpc string) head {
 	return head{h.Number.Uint64(), h.Hash()}
 }
 
-// written is the head and the names that were answered for.
-type written struct {
-	names []string
-	err   error
-}
-
 // writeNames has a gateway write one name after the other until the function
-// that it returns is called, which tells those that were answered 2xx.
+// that it returns is called, which tells those that were answered 2xx. The
+// first is written when writeNames returns.
 func writeNames(ctx context.Context, t *testing.T, c *client.Client) func() []string {
+	t.Helper()
+	put := func(n int) (string, error) {
+		name := fmt.Sprintf("n%d.roles.%s", n, market.Application)
+		return name, c.PutName(ctx, name, client.Name{Kind: "role", Definition: json.RawMessage(`{"version":1}`)})
+	}
+	first, err := put(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(ctx)
-	result := make(chan written, 1)
+	result := make(chan []string, 1)
 	go func() {
-		var w written
-		for n := 1; ctx.Err() == nil; {
-			name := fmt.Sprintf("n%d.roles.%s", n, market.Application)
-			if err := c.PutName(ctx, name, client.Name{Kind: "role", Definition: json.RawMessage(`{"version":1}`)}); err != nil {
-				w.err = err // such as: the gateway, or the chain, was just killed
+		names := []string{first}
+		for ctx.Err() == nil {
+			name, err := put(len(names) + 1)
+			if err != nil { // such as: the gateway, or the chain, was just killed
 				select {
 				case <-ctx.Done():
 				case <-time.After(50 * time.Millisecond):
 				}
 				continue
 			}
-			w.names = append(w.names, name)
-			n++
+			names = append(names, name)
 		}
-		result <- w
+		result <- names
 	}()
-	var once bool
-	end := func() []string {
-		if once {
-			return nil
-		}
-		once = true
+	end := sync.OnceValue(func() []string {
 		stop()
-		w := <-result
-		if len(w.names) == 0 {
-			t.Errorf("no name was written: %v", w.err)
-		}
-		return w.names
-	}
+		return <-result
+	})
 	t.Cleanup(func() { end() })
 	return end
 }
