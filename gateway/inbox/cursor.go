@@ -136,11 +136,21 @@ func (c *cursor) hand(pos int64, frame int, deadline time.Time) int {
 	}
 	f.count++
 	f.deadline = deadline
-	f.elem = c.queue.PushBack(f)
+	f.elem = c.enqueue(f)
 	if pos > c.row.Handed || (pos == c.row.Handed && frame > c.row.HandedFrame) {
 		c.row.Handed, c.row.HandedFrame = pos, frame
 	}
 	return f.count
+}
+
+// enqueue puts a flight among the others, by deadline: as a rule last.
+func (c *cursor) enqueue(f *flight) *list.Element {
+	for e := c.queue.Back(); e != nil; e = e.Prev() {
+		if !e.Value.(*flight).deadline.After(f.deadline) {
+			return c.queue.InsertAfter(f, e)
+		}
+	}
+	return c.queue.PushFront(f)
 }
 
 // overdue returns the frame whose deadline passed first, nil when none has.

@@ -224,6 +224,18 @@ func TestAcknowledgedAfterARestartBeforeAnyPull(t *testing.T) {
 	expect(t, d.pull(10), true, "2/0")
 }
 
+func TestWhatLiesBelowALateAcknowledgementIsDueAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.put(1, 2)
+	d.put(1, 2)
+	d.put(1, 1)
+	first := d.pull(10)
+	d.restart()
+	expect(t, d.pull(1), true, "1/0") // in flight for a while
+	d.ack(first[4])
+	expect(t, d.pull(10), true, "1/1", "2/0", "2/1")
+}
+
 func TestConsumersAreIndependent(t *testing.T) {
 	d := newDesk(t)
 	d.put(1, 1)
