@@ -35,6 +35,10 @@ type Receiver interface {
 	// Ack acknowledges messages by their tokens, durably; code ack_unknown
 	// for a token this gateway did not give. Acknowledging twice is fine.
 	Ack(ctx context.Context, tokens []string) error
+	// Return takes back messages that nobody will acknowledge, because who got
+	// them is gone: they are handed over again at once, marked, and in front of
+	// what comes after them. A token that means nothing any more is passed over.
+	Return(tokens []string)
 }
 
 // Channels are the local channels.

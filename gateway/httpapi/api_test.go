@@ -40,6 +40,7 @@ type loop struct {
 	n      int
 	came   chan struct{}
 	bodies []string
+	back   []string // tokens of what came back
 }
 
 func (l *loop) Send(_ context.Context, drafts []gateway.Draft) ([]gateway.Accepted, []error) {
@@ -106,6 +107,14 @@ func (l *loop) Ack(_ context.Context, tokens []string) error {
 		}
 	}
 	return nil
+}
+
+func (l *loop) Return(tokens []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back = append(l.back, tokens...)
+	close(l.came)
+	l.came = make(chan struct{})
 }
 
 type here struct{}

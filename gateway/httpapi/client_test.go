@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,4 +60,38 @@ func TestClient(t *testing.T) {
 	if id, err := admin.Identity(ctx); err != nil || id.DID != "did:me" {
 		t.Fatal(err, id)
 	}
+}
+
+// TestStreamThatBreaksGivesBack: what nobody will acknowledge comes back at
+// once, and what was acknowledged does not.
+func TestStreamThatBreaksGivesBack(t *testing.T) {
+	f := start(t)
+	ctx := testkit.Context(t)
+	c := client.New(f.url, f.admin)
+	s, err := c.Stream(ctx, client.Receive{Channel: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range 3 {
+		if _, err := c.Send(ctx, gateway.Draft{Channel: "t", Body: json.RawMessage(`{"device":"a","unit":"V"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i != 1 {
+			want = append(want, m.Ack)
+		} else if err := s.Ack(ctx, m.Ack); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	testkit.Eventually(t, ctx, "both come back", func() bool {
+		f.loop.mu.Lock()
+		defer f.loop.mu.Unlock()
+		slices.Sort(f.loop.back)
+		return slices.Equal(f.loop.back, want)
+	})
 }

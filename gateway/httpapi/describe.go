@@ -130,11 +130,11 @@ func (a *api) describe() {
 		"State per recipient, from its signed receipts.", nil, map[string]any{"200": gateway.MessageStatus{}},
 		param("id", "path", "string", "the message's id"))
 	add(http.MethodGet, "messages", "receive", "receive", "Receive messages",
-		"Waits for the first one up to wait. Messages that are not acknowledged come again, marked.", nil,
+		"Waits for the first one up to wait. Messages that are not acknowledged within 30 s come again, marked.", nil,
 		map[string]any{"200": messagesDoc{}}, append(pull[:4:4], param("wait", "query", "string", "how long to wait for the first, up to 60s"))...)
 	add(http.MethodPost, "acks", "ack", "receive", "Acknowledge messages",
 		"Once answered, they are not handed over again.", acksDoc{}, map[string]any{"200": ackedDoc{}})
 	add(http.MethodGet, "stream", "stream", "receive", "Receive and send over a WebSocket",
-		`The gateway sends message objects, as in receive. Send {"ack":["…"]} to acknowledge, answered {"acked":n}, and {"send":{…},"ref":"…"} to send, answered {"sent":{…},"ref":"…"} or {"problem":{…},"ref":"…"}.`,
+		`The gateway sends message objects, as in receive. Send {"ack":["…"]} to acknowledge, answered {"acked":n}, and {"send":{…},"ref":"…"} to send, answered {"sent":{…},"ref":"…"} or {"problem":{…},"ref":"…"}. What was not acknowledged when the stream ends comes again at once, marked.`,
 		nil, map[string]any{"101": nil}, append(pull[:4:4], param("window", "query", "integer", "messages that may be open, 1 to 10000, default 256"))...)
 }

@@ -174,6 +174,9 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.Context().Err() != nil && !c.AutoAck { // it went away while it waited
+		a.Receiver.Return(tokensOf(list))
+	}
 	size := 0
 	for i := range list {
 		size += len(list[i].Body) + 1024
@@ -188,6 +191,15 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) error {
 		}
 		return append(b, "]}"...)
 	})
+}
+
+// tokensOf returns the acknowledgement tokens of messages.
+func tokensOf(list []gateway.Message) []string {
+	tokens := make([]string, len(list))
+	for i := range list {
+		tokens[i] = list[i].Ack
+	}
+	return tokens
 }
 
 // pullQuery reads channel, consumer, max, wait and autoack.

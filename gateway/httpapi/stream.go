@@ -3,7 +3,9 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -64,6 +66,7 @@ func (a *api) serveStream(w http.ResponseWriter, r *http.Request) {
 		wg.Go(func() { cancel(part(ctx)) })
 	}
 	wg.Wait()
+	a.Receiver.Return(slices.Collect(maps.Keys(s.open))) // nobody else knows their tokens
 	s.sends.Wait()
 	if p := problem.From(context.Cause(ctx)); p.Status < 500 && p.Status != 499 {
 		conn.Close(websocket.StatusPolicyViolation, p.Code)

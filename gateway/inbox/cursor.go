@@ -153,6 +153,18 @@ func (c *cursor) enqueue(f *flight) *list.Element {
 	return c.queue.PushFront(f)
 }
 
+// due makes a frame in flight due now; false when it is not in flight.
+func (c *cursor) due(k frameRef, now time.Time) bool {
+	f := c.flights[k]
+	if f == nil {
+		return false
+	}
+	c.queue.Remove(f.elem)
+	f.deadline = now
+	f.elem = c.enqueue(f)
+	return true
+}
+
 // overdue returns the frame whose deadline passed first, nil when none has.
 func (c *cursor) overdue(now time.Time) *flight {
 	if e := c.queue.Front(); e != nil {

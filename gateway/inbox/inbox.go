@@ -4,7 +4,8 @@
 // explicit acknowledgements that are durable before they are answered.
 //
 // A message is handed over again when its deadline passes without an
-// acknowledgement, also after a restart; it keeps its id and is marked. One
+// acknowledgement, or whoever got it is seen to be gone, also after a restart;
+// it keeps its id and is marked. One
 // whose acknowledgement was answered never comes again. Pulls wait on
 // notifications, never by polling.
 //
@@ -103,7 +104,7 @@ type consumer struct {
 	handing *place
 	handRow *Row
 	dead    bool          // dropped from memory: look it up again
-	freed   chan struct{} // closed when acknowledgements made room
+	freed   chan struct{} // closed when acknowledgements made room, or something came back
 	noted   int64         // since when its positions are noted for the log, ms
 	notes   int           // how many since then
 	unnoted TimeRow       // its newest position since then

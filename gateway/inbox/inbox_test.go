@@ -236,6 +236,27 @@ func TestWhatLiesBelowALateAcknowledgementIsDueAtOnce(t *testing.T) {
 	expect(t, d.pull(10), true, "1/1", "2/0", "2/1")
 }
 
+func TestWhatComesBackGoesFirst(t *testing.T) {
+	d := newDesk(t)
+	d.put(1, 3)
+	d.put(1, 2)
+	first := d.pull(4)
+	d.ack(first[1])
+	done := make(chan []gateway.Message)
+	go func() {
+		d.ack(d.pull(10)...) // 2/1, and nothing more is there
+		got, _ := d.in.Pull(d.ctx, gateway.Consumer{Name: "app", Channel: "in"}, 10, 20*time.Second)
+		done <- got
+	}()
+	d.must(d.clock.BlockUntilContext(d.ctx, 1))
+	d.in.Return([]string{first[3].Ack, "x", first[0].Ack, first[1].Ack, first[2].Ack})
+	got := <-done
+	expect(t, got, true, "1/0", "1/2", "2/0")
+	d.ack(got...)
+	d.in.Return([]string{got[0].Ack})
+	expect(t, d.pull(10), false)
+}
+
 func TestConsumersAreIndependent(t *testing.T) {
 	d := newDesk(t)
 	d.put(1, 1)
