@@ -306,11 +306,7 @@ func each[T any](ctx context.Context, window chan struct{}, items []T, fn func(c
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, item := range items {
-		select {
-		case window <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
+		if !enter(ctx, window) {
 			break
 		}
 		wg.Go(func() {
@@ -322,4 +318,17 @@ func each[T any](ctx context.Context, window chan struct{}, items []T, fn func(c
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// enter takes a place in a window; false when ctx has ended, and none is taken.
+func enter(ctx context.Context, window chan struct{}) bool {
+	select {
+	case window <- struct{}{}:
+		if ctx.Err() == nil {
+			return true
+		}
+		<-window
+	case <-ctx.Done():
+	}
+	return false
 }
