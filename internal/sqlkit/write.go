@@ -15,6 +15,9 @@ type Tx struct {
 	// ctx is not the caller's: a caller that goes away must not tear down the
 	// transaction of the others in its group.
 	ctx context.Context
+	// rows were handed out to the function that runs now. One that panics leaves
+	// them open: their statement could not be used again, nor the database closed.
+	rows []*sql.Rows
 }
 
 // job is one caller's part of a group.
@@ -142,6 +145,12 @@ func (t *Tx) savepoint(j *job) error {
 // every other writer with it.
 func run(fn func(*Tx) error, t *Tx) (err error) {
 	defer func() {
+		for _, r := range t.rows {
+			r.Close()
+		}
+		t.rows = t.rows[:0]
+	}()
+	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("write function panicked: %v\n%s", p, debug.Stack())
 		}
@@ -179,7 +188,11 @@ func (t *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(t.ctx, args...)
+	rows, err := s.QueryContext(t.ctx, args...)
+	if err == nil {
+		t.rows = append(t.rows, rows)
+	}
+	return rows, err
 }
 
 // QueryRow runs a query for at most one row.
