@@ -87,11 +87,15 @@ type object struct {
 	channel string
 	file    string
 	ended   bool
+	here    bool // all of it
 }
 
 func (x *objects) Take(_ context.Context, key, from, channel, message string, o *envelope.Object, _ envelope.Digest, v schema.Validator, until int64) (*gateway.File, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if a := x.at[key]; a != nil && a.here {
+		go x.tell(key, nil)
+	}
 	x.takes++
 	if x.err != nil {
 		return nil, x.err
@@ -141,7 +145,7 @@ func (x *objects) end(oid envelope.ID, err error) {
 	var keys []string
 	for key, o := range x.at {
 		if o.o.OID == oid {
-			keys, o.ended = append(keys, key), true
+			keys, o.ended, o.here = append(keys, key), true, err == nil
 		}
 	}
 	x.mu.Unlock()

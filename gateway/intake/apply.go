@@ -313,5 +313,6 @@ func (x *Intake) damaged(s *session, seq uint64) {
 	}
 	s.bad = append(s.bad, badBytes{seq: seq, since: x.now(), nextAsk: x.now()})
 	x.active[s.row.ID] = s
+	x.touch(s, false)
 	x.owe(s, true)
 }

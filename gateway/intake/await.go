@@ -50,7 +50,6 @@ type Await struct {
 
 	notice  *envelope.Notice // of this process; nil after a restart
 	lines   []gateway.Entry  // of its messages, told of again when they are here
-	busy    bool             // its body is being fetched
 	counted int              // bytes of its body that its sender's share counts
 	files   int              // objects that count as awaited
 	next    int64            // when to try again, ms; 0: now
@@ -138,6 +137,7 @@ func (x *Intake) roomForFiles(s *session) bool {
 // countFiles has n objects of an entry count as awaited.
 func (x *Intake) countFiles(s *session, a *Await, n int) {
 	x.filesN += n - a.files
+	x.freed = x.freed || n < a.files
 	if x.files[s.row.Sender] += n - a.files; x.files[s.row.Sender] <= 0 {
 		delete(x.files, s.row.Sender)
 	}

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -212,6 +213,7 @@ type replies struct {
 	list []*envelope.Receipt
 	sent map[string]int // by address
 	fail func(addr string) error
+	look func(r *envelope.Receipt) // at each that is sent
 }
 
 // refuse makes sending fail as f says; nil ends it.
@@ -245,6 +247,9 @@ func (r *replies) ReplyAddr(_ context.Context, addr string, wire []byte) error {
 	}
 	r.sent[addr]++
 	r.list = append(r.list, must(envelope.ParseReceipt(wire)))
+	if r.look != nil {
+		r.look(r.list[len(r.list)-1])
+	}
 	return nil
 }
 
@@ -263,13 +268,18 @@ func (r *replies) lane(sid envelope.Digest) *envelope.Lane {
 }
 
 type sink struct {
-	mu  sync.Mutex
-	got int
+	mu   sync.Mutex
+	got  int
+	fail int // receipts that cannot be dealt with, from now
 }
 
 func (s *sink) Receipt(context.Context, string, []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail > 0 {
+		s.fail--
+		return errors.New("not dealt with on purpose")
+	}
 	s.got++
 	return nil
 }

@@ -43,7 +43,7 @@ func (x *Intake) takeGrant(ctx context.Context, it *item, p *peer) error {
 		if envelope.CodeOf(err) == envelope.PackageGone && g.Core.CheckSender(it.sender) == nil {
 			lane := envelope.Lane{Session: sid, UpTo: -1, Head: sid, Missing: []envelope.Missing{{Why: envelope.WhySecret}}}
 			if now := x.d.Clock.Now(); (p.known && p.receipt.AllowN(now, 1)) || (!p.known && x.peers.asks.AllowN(now, 1)) {
-				x.sendReceipt(peerKey{g.Core.From, g.Core.Inst}, it.sender, []envelope.Lane{lane})
+				x.sendReceipt(receiptOut{peer: peerKey{g.Core.From, g.Core.Inst}, addr: it.sender, lanes: []envelope.Lane{lane}})
 			}
 		}
 		return nil
@@ -149,7 +149,7 @@ func (x *Intake) succession(ctx context.Context, s *session, prev *envelope.Prev
 		p = x.create(prev.Session, s.row.Sender, Unknown, prev.NotAfter+x.d.Network.Retention.Milliseconds())
 		p.led.Follower = s.sid()
 		h, _ := p.led.end(prev.Seq, prev.Digest, WhySecret, now)
-		p.lane, p.row.Lane = s.lane, s.lane.row.ID
+		p.join(s.lane)
 		s.lane.insert(p)
 		x.active[p.row.ID] = p
 		x.opened(p, h)
@@ -163,7 +163,7 @@ func (x *Intake) succession(ctx context.Context, s *session, prev *envelope.Prev
 	}
 	p.led.Follower = s.sid()
 	if p.lane == nil {
-		p.lane, p.row.Lane = s.lane, s.lane.row.ID
+		p.join(s.lane)
 		s.lane.insert(p)
 	}
 	x.touch(p, true)

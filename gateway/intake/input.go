@@ -17,10 +17,12 @@ type input struct {
 // moreBodies takes up what else was fetched by now.
 func (x *Intake) moreBodies(first fetch.Result) []fetch.Result {
 	list := []fetch.Result{first}
+	delete(x.fetching, first.ID)
 	for len(list) < maxBodies {
 		select {
 		case r := <-x.fetched:
 			list = append(list, r)
+			delete(x.fetching, r.ID)
 		default:
 			return list
 		}
@@ -47,6 +49,7 @@ func (x *Intake) moreNews() []news {
 	for i := range list {
 		if list[i].taken {
 			x.taking--
+			x.freed = true
 		}
 	}
 	return list

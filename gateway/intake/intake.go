@@ -53,21 +53,24 @@ type Intake struct {
 	taken   map[string]share // objects that Objects is at, by sender address
 	takenN  int
 	taking  int  // descriptions on their way to Objects
-	crowded bool // some object waits for room
+	begun   int  // of these, the round in hand's: on their way once it is committed
+	crowded bool // something waits for room
+	freed   bool // some room was made since
 	watched map[int64]*watch
 
 	next                           int64 // when the clock has something to do, ms; 0 never
 	parkedAt, expiredAt, watchedAt int64
 
-	receipts  chan receiptIn
 	outgoing  chan receiptOut
-	unsent    chan receiptOut
+	sent      chan receiptOut
 	verdicts  chan verdict
 	standings chan standingOf
 	changes   chan trust.Change
 	pool      *fetch.Pool // nil without Bodies
 	fetched   <-chan fetch.Result
+	fetching  map[int64]bool // entries whose bodies the pool was asked for
 	news      newsbox
+	receipts  receiptBox
 	judging   int
 	queue     []*session // waiting for a judge
 }
@@ -107,7 +110,7 @@ func New(d Deps) *Intake {
 		d.Network.Cap = 1_000_000
 	}
 	x := &Intake{d: d, log: d.Log, now: func() int64 { return d.Clock.Now().UnixMilli() }, work: max(1, runtime.GOMAXPROCS(0)),
-		receipts: make(chan receiptIn, 256), outgoing: make(chan receiptOut, 1024), unsent: make(chan receiptOut), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
+		outgoing: make(chan receiptOut, 1024), sent: make(chan receiptOut, 1024), verdicts: make(chan verdict, d.Config.Judges), standings: make(chan standingOf, 64), changes: make(chan trust.Change, 256)}
 	x.room = room{maxAwaitsPerSender, maxAwaitsInAll, maxFilesPerSender, maxFilesInAll}
 	if d.Network.FileMax <= 0 {
 		x.d.Network.FileMax = envelope.FileMax
@@ -115,8 +118,9 @@ func New(d Deps) *Intake {
 	if d.Bodies != nil {
 		x.pool = fetch.New(d.Bodies, d.Clock)
 		x.fetched = x.pool.Results()
+		x.fetching = make(map[int64]bool)
 	}
-	x.news.ready = make(chan struct{}, 1)
+	x.news.ready, x.receipts.ready = make(chan struct{}, 1), make(chan struct{}, 1)
 	if d.Objects != nil {
 		d.Objects.OnDone(func(key string, err error) {
 			if row, frame, ok := parseKey(key); ok {
@@ -170,11 +174,11 @@ func (x *Intake) Run(ctx context.Context) error {
 		case <-x.news.ready:
 			in.news = x.moreNews()
 		case a := <-x.standings:
-			if s := x.byID[a.id]; s != nil {
-				x.stands(s, a.err)
+			if x.byID[a.s.row.ID] == a.s {
+				x.stands(a.s, a.err)
 			}
-		case out := <-x.unsent:
-			x.oweAgain(ctx, out)
+		case out := <-x.sent:
+			x.moreSent(out)
 		case c := <-x.changes:
 			in.changed = append(in.changed, c)
 		case <-channels:
@@ -183,8 +187,9 @@ func (x *Intake) Run(ctx context.Context) error {
 		case <-timer.Chan():
 		}
 		x.moreChanges(&in)
-		if err := x.turn(ctx, &in); err != nil {
-			return err
+		x.turn(ctx, &in)
+		if ctx.Err() != nil {
+			return nil // what a round that was cut off left in memory is not to be used
 		}
 		stopTimer(timer)
 		timer.Reset(x.untilNext())
@@ -201,29 +206,49 @@ func stopTimer(t clockwork.Timer) {
 }
 
 // turn is one round. A round that cannot be committed is tried again from the
-// store: memory is dropped, and nothing is acknowledged.
-func (x *Intake) turn(ctx context.Context, in *input) error {
+// store: memory is dropped, and nothing is acknowledged. There is no round with
+// less than all of what start reads.
+func (x *Intake) turn(ctx context.Context, in *input) {
+	read := true
 	for attempt := 0; ; attempt++ {
-		err := x.round(ctx, in)
+		var err error
+		if !read {
+			err = x.start(ctx)
+			read = err == nil
+		}
+		if read {
+			if err = x.round(ctx, in); err != nil {
+				x.broken(in)
+				read = false
+			}
+		}
 		if err == nil || ctx.Err() != nil {
-			return nil
+			return
 		}
 		x.log.Error("intake round failed; nothing was acknowledged", "error", err, "attempt", attempt)
-		for i := range x.r.Entries { // the commit may have been made, and only its answer lost
-			x.d.Inbox.Released(x.r.Entries[i].Topic)
-		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-x.d.Clock.After(min(time.Second<<min(attempt, 5), 30*time.Second)):
 		}
-		if err := x.start(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			x.log.Error("intake cannot read its store", "error", err)
+	}
+}
+
+// broken takes back what a round that failed left in memory that start does not
+// read again.
+func (x *Intake) broken(in *input) {
+	x.taking -= x.begun
+	x.begun = 0
+	in.judged, in.bodies, in.news = nil, nil, nil                // judged, fetched and told again
+	for _, rows := range [2][]inbox.Row{x.r.Entries, x.r.Fill} { // the commit may have been made, and only its answer lost
+		for i := range rows {
+			x.d.Inbox.Released(rows[i].Topic)
 		}
-		in.judged, in.bodies, in.news = nil, nil, nil // judged, fetched and told again
+	}
+	for _, r := range x.r.Release {
+		if s := x.byID[r.ID/inbox.MaxSeq]; s != nil && s.core != nil {
+			x.d.Inbox.Released(s.core.Topic)
+		}
 	}
 }
 
@@ -285,7 +310,7 @@ func (x *Intake) start(ctx context.Context) error {
 
 // round decides about one batch, commits it and only then lets the world know.
 func (x *Intake) round(ctx context.Context, in *input) error {
-	x.r, x.after = &Round{}, x.after[:0]
+	x.r, x.after, x.begun = &Round{}, x.after[:0], 0
 	clear(x.roundID)
 	clear(x.roundD)
 	for _, c := range in.changed {

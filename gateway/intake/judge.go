@@ -164,6 +164,9 @@ func (x *Intake) judged(ctx context.Context, v verdict) (*session, error) {
 		return nil, nil
 	}
 	s.judge = false
+	if s.ready {
+		return nil, nil // judged twice, as memory was read again meanwhile
+	}
 	if v.err == nil {
 		return s, x.openSession(ctx, s, &v)
 	}
@@ -203,19 +206,20 @@ func (x *Intake) judged(ctx context.Context, v verdict) (*session, error) {
 		x.active[s.row.ID] = s
 		return nil, nil
 	}
+	if s.row.State == Open && (code == envelope.PackageGone || !v.remember) { // without its secret: wait for another grant
+		s.row.Grant, s.regrant = nil, false
+		x.touch(s, true)
+		x.owe(s, true)
+		return nil, nil
+	}
 	if code == envelope.PackageGone { // its key went while it waited: ask for another grant
 		s.row.State, s.row.Grant, s.led.Highest = Unknown, nil, max(s.led.Highest, 1)
 		x.touch(s, true)
 		x.owe(s, true)
 		return nil, nil
 	}
-	if !v.remember && s.row.State != Open {
+	if !v.remember {
 		x.forget(s)
-		return nil, nil
-	}
-	if !v.remember { // open, without its secret: wait for another grant
-		s.row.Grant, s.regrant = nil, false
-		x.touch(s, true)
 		return nil, nil
 	}
 	x.refuseSession(s, code)
@@ -243,7 +247,7 @@ func (x *Intake) openSession(ctx context.Context, s *session, v *verdict) error 
 		return nil
 	}
 	if s.row.State == Open { // granted again: only the secret was lost
-		s.row.Secret, s.regrant = x.sealSecret(s.sid(), v.secretS), false
+		s.row.Secret, s.row.Grant, s.regrant = x.sealSecret(s.sid(), v.secretS), nil, false
 		x.touch(s, true)
 		return nil
 	}
@@ -251,8 +255,8 @@ func (x *Intake) openSession(ctx context.Context, s *session, v *verdict) error 
 	if err != nil {
 		return err
 	}
-	s.lane, s.row.Lane = l, l.row.ID
-	s.row.State, s.row.Code = Open, ""
+	s.join(l)
+	s.row.State, s.row.Code, s.row.Grant = Open, "", nil
 	s.row.Secret = x.sealSecret(s.sid(), v.secretS)
 	s.led.Strict = v.topic.Record.Order == 0
 	s.led.Creds = nil

@@ -70,6 +70,7 @@ type Ledger struct {
 	Awaits   []*Await  `cbor:"23,keyasint,omitempty"` // ascending
 	MarkT    int64     `cbor:"24,keyasint,omitempty"` // t of the newest mark
 	MarkEnd  uint64    `cbor:"25,keyasint,omitempty"` // next number of a mark that closed the session, plus 1
+	Bad      []uint64  `cbor:"26,keyasint,omitempty"` // numbers that came damaged and are asked for
 }
 
 // Prev names the entry a session follows.

@@ -17,8 +17,9 @@ const maxBodies = 64
 
 // pursueBody has the body of a notice fetched. It returns when to try again.
 func (x *Intake) pursueBody(ctx context.Context, s *session, a *Await, now int64) (int64, error) {
+	id := s.entryID(a.Seq)
 	switch {
-	case x.pool == nil || a.busy:
+	case x.pool == nil || x.fetching[id]:
 		return 0, nil
 	case now < a.next:
 		return a.next, nil
@@ -27,7 +28,7 @@ func (x *Intake) pursueBody(ctx context.Context, s *session, a *Await, now int64
 		return 0, nil
 	}
 	if a.notice == nil {
-		proof, err := x.d.Store.Proof(ctx, s.entryID(a.Seq))
+		proof, err := x.d.Store.Proof(ctx, id)
 		if err != nil {
 			return 0, fmt.Errorf("read a notice: %w", err)
 		}
@@ -35,9 +36,11 @@ func (x *Intake) pursueBody(ctx context.Context, s *session, a *Await, now int64
 			return 0, fmt.Errorf("stored notice: %w", err)
 		}
 	}
-	a.busy = true
-	job := fetch.Job{ID: s.entryID(a.Seq), Sender: s.row.Sender, Notice: a.notice}
-	x.later(func(context.Context) { x.pool.Add(job) })
+	job := fetch.Job{ID: id, Sender: s.row.Sender, Notice: a.notice}
+	x.later(func(context.Context) {
+		x.fetching[id] = true
+		x.pool.Add(job)
+	})
 	return 0, nil
 }
 
@@ -65,7 +68,7 @@ func (x *Intake) bodies(results []fetch.Result) (fills []*item) {
 		if a == nil || a.Len == 0 {
 			continue
 		}
-		a.busy, s.pursue = false, true
+		s.pursue = true
 		switch code := envelope.CodeOf(r.Err); {
 		case r.Err == nil && s.ready:
 			fills = append(fills, &item{s: s, fill: a, env: r.Envelope, entry: r.Envelope, head: &r.Envelope.Header, sender: s.row.Sender})
@@ -96,7 +99,7 @@ func (x *Intake) filled(ctx context.Context, it *item) error {
 	}
 	row := inbox.Row{ID: s.entryID(a.Seq), D: it.entry.Digest(), T: it.head.Time, Topic: s.core.Topic, Fetched: now}
 	x.count(s, a, 0)
-	a.Len, a.busy, a.notice = 0, false, nil
+	a.Len, a.notice = 0, nil
 	if it.open != nil {
 		x.refuseWhole(it, &row, it.open)
 	} else if err := x.frames(ctx, it, &row, now); err != nil {

@@ -108,6 +108,7 @@ func (x *Intake) pursueObject(s *session, a *Await, o *AwaitObject, now int64) i
 		o.busy = true
 	}
 	x.taking++
+	x.begun++
 	o.next = now + awaitRetry
 	t := take{row: s.entryID(a.Seq), frame: o.Frame, info: s.info, topic: s.topic, until: s.row.Expires}
 	if ch := x.channelOf(s.info); ch != nil {
@@ -122,7 +123,7 @@ func (x *Intake) atRest(s *session, o *AwaitObject) {
 	if !o.busy {
 		return
 	}
-	o.busy = false
+	o.busy, x.freed = false, true
 	x.takenN--
 	if mine := x.taken[s.row.Sender]; mine.n > 1 {
 		x.taken[s.row.Sender] = share{mine.n - 1, mine.bytes - o.Size}
@@ -206,11 +207,16 @@ func (x *Intake) heardOf(list []news) {
 			}
 		}
 	}
-	if x.crowded && len(list) > 0 { // there may be room for others now
-		x.crowded = false
-		for _, s := range x.active {
-			s.pursue = s.pursue || len(s.led.Awaits) > 0
-		}
+}
+
+// roomAgain has what waits for room looked at again once some was made.
+func (x *Intake) roomAgain() {
+	if !x.crowded || !x.freed {
+		return
+	}
+	x.crowded, x.freed = false, false
+	for _, s := range x.active {
+		s.pursue = s.pursue || len(s.led.Awaits) > 0
 	}
 }
 

@@ -132,7 +132,7 @@ func (x *Intake) askStrangers(now int64) (next int64) {
 		if now >= n.nextAsk {
 			if p := x.peers.of(n.sender); (p.known && p.receipt.AllowN(x.d.Clock.Now(), 1)) || (!p.known && x.peers.asks.AllowN(x.d.Clock.Now(), 1)) {
 				lane := envelope.Lane{Session: sid, UpTo: -1, Head: sid, Missing: []envelope.Missing{{Last: n.highest, Why: envelope.WhySecret}}}
-				x.sendReceipt(peerKey{}, n.sender, []envelope.Lane{lane})
+				x.sendReceipt(receiptOut{addr: n.sender, lanes: []envelope.Lane{lane}})
 			}
 			n.nextAsk = nextAsk(n.since, n.asked, now)
 			n.asked++

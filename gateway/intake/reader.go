@@ -2,7 +2,10 @@ package intake
 
 import (
 	"context"
+	"sync"
 	"time"
+
+	"github.com/digital-spine/spine/envelope"
 )
 
 // fetch reads the mailbox. It is one batch ahead of the loop and no more: a
@@ -43,21 +46,77 @@ func (x *Intake) fetch(ctx context.Context, out chan<- []Delivery) {
 	}
 }
 
+// Bounds of receipts on their way to the outbox. What finds no room is not
+// acknowledged to the broker, and so comes again.
+const (
+	maxReceipts     = 10_000
+	maxReceiptBytes = 64 << 20
+	maxTries        = 100 // of one sender's in a row that could not be dealt with
+)
+
 // receiptIn is a receipt on its way to the outbox.
 type receiptIn struct {
 	sender string
 	wire   []byte
+	ack    func() error
 }
 
-// passReceipts hands receipts to the outbox, whose checks may need look-ups.
+// receiptBox gathers receipts for the outbox without blocking the loop.
+type receiptBox struct {
+	mu    sync.Mutex
+	list  []receiptIn
+	bytes int
+	ready chan struct{}
+}
+
+func (b *receiptBox) put(in receiptIn) {
+	b.mu.Lock()
+	if len(b.list) < maxReceipts && b.bytes+len(in.wire) <= maxReceiptBytes {
+		b.list, b.bytes = append(b.list, in), b.bytes+len(in.wire)
+	}
+	b.mu.Unlock()
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (b *receiptBox) take() []receiptIn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.list
+	b.list, b.bytes = nil, 0
+	return list
+}
+
+// passReceipts hands receipts to the outbox, whose checks may need look-ups. It
+// acknowledges what was dealt with: done, or refused with a code.
 func (x *Intake) passReceipts(ctx context.Context) {
+	failed := make(map[string]int) // in a row, by sender
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case in := <-x.receipts:
-			if err := x.d.Receipts.Receipt(ctx, in.sender, in.wire); err != nil && ctx.Err() == nil {
+		case <-x.receipts.ready:
+		}
+		for _, in := range x.receipts.take() {
+			err := x.d.Receipts.Receipt(ctx, in.sender, in.wire)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
 				x.log.Debug("a receipt was not taken", "sender", in.sender, "error", err)
+			}
+			if err != nil && envelope.CodeOf(err) == "" && failed[in.sender] < maxTries && len(failed) < maxStrange {
+				failed[in.sender]++
+				continue // the broker delivers it again
+			}
+			delete(failed, in.sender)
+			if in.ack == nil {
+				continue
+			}
+			if err := in.ack(); err != nil {
+				x.log.Debug("acknowledging to the broker failed; it will come again", "error", err)
 			}
 		}
 	}

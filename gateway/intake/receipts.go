@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 
 	"github.com/digital-spine/spine/envelope"
 )
@@ -61,6 +62,7 @@ func (x *Intake) sendDue(now int64) (next int64) {
 			continue
 		}
 		var lanes []envelope.Lane
+		var told []*session
 		ranges := 0
 		for id, s := range d.sessions {
 			if len(lanes) == envelope.MaxLanes || ranges > maxRanges {
@@ -69,17 +71,15 @@ func (x *Intake) sendDue(now int64) (next int64) {
 			delete(d.sessions, id)
 			l, ok := s.receiptLane()
 			if !ok {
+				s.row.Due = false
+				x.touch(s, false)
 				continue
 			}
-			lanes = append(lanes, l)
+			lanes, told = append(lanes, l), append(told, s)
 			ranges += len(l.Missing) + len(l.Refused)
-			x.later(func(context.Context) { // stays due while something is unsettled, for a restart
-				s.row.Due = !x.quiet(s)
-				x.touch(s, false)
-			})
 		}
 		if len(lanes) > 0 {
-			x.sendReceipt(k, d.addr, lanes)
+			x.sendReceipt(receiptOut{peer: k, addr: d.addr, lanes: lanes, sessions: told})
 		}
 		if len(d.sessions) == 0 {
 			delete(x.due, k)
@@ -144,61 +144,84 @@ func (s *session) receiptLane() (envelope.Lane, bool) {
 	return l, true
 }
 
-// receiptOut is a receipt on its way to the sender.
+// receiptOut is a receipt on its way to the sender. Its sessions are the loop's.
 type receiptOut struct {
-	peer  peerKey
-	addr  string
-	lanes []envelope.Lane
+	peer     peerKey
+	addr     string
+	lanes    []envelope.Lane
+	sessions []*session // that stay due until it is sent; none where it asks for a grant
+	err      error      // why it was not sent
 }
 
 // sendReceipt gives a receipt to the goroutine that signs and sends, once the
 // round is committed.
-func (x *Intake) sendReceipt(k peerKey, addr string, lanes []envelope.Lane) {
-	out := receiptOut{k, addr, lanes}
-	x.later(func(ctx context.Context) {
+func (x *Intake) sendReceipt(out receiptOut) {
+	x.later(func(context.Context) {
+		for _, s := range out.sessions {
+			s.onWay++
+		}
 		select {
 		case x.outgoing <- out:
 		default:
-			x.log.Warn("too many receipts wait to be sent; this one is made again later", "to", addr)
-			x.oweAgain(ctx, out)
+			x.log.Warn("too many receipts wait to be sent; this one is made again later", "to", out.addr)
+			out.err = errCrowded
+			x.sentOne(out)
 		}
 	})
 }
 
-// oweAgain takes back a receipt that could not be sent: after a while another
-// one says the same and more.
-func (x *Intake) oweAgain(ctx context.Context, out receiptOut) {
-	for i := range out.lanes {
-		s, err := x.find(ctx, out.lanes[i].Session)
-		if err != nil {
-			x.log.Warn("a receipt that was not sent cannot be made again", "to", out.addr, "error", err)
-			continue
-		}
-		if s != nil { // else an ask for a grant, which has a schedule of its own
-			x.owe(s, false)
+var errCrowded = errors.New("too many receipts wait to be sent")
+
+// moreSent takes up what became of receipts by now.
+func (x *Intake) moreSent(first receiptOut) {
+	x.sentOne(first)
+	for {
+		select {
+		case out := <-x.sent:
+			x.sentOne(out)
+		default:
+			return
 		}
 	}
-	if d := x.due[out.peer]; d != nil {
+}
+
+// sentOne takes what became of a receipt. What it told is owed no longer, unless
+// something changed since; one that could not be sent is made again: after a
+// while another one says the same and more.
+func (x *Intake) sentOne(out receiptOut) {
+	for _, s := range out.sessions {
+		if x.byID[s.row.ID] != s {
+			continue // read again meanwhile, and owed what the store says
+		}
+		s.onWay--
+		if out.err != nil {
+			x.owe(s, false)
+		} else if d := x.due[out.peer]; s.onWay == 0 && (d == nil || d.sessions[s.row.ID] == nil) {
+			s.row.Due = false
+			x.touch(s, false)
+		}
+	}
+	if d := x.due[out.peer]; d != nil && out.err != nil {
 		d.at = max(d.at, x.now()+resendAfter)
 	}
 }
 
-// sendReceipts signs and sends receipts until ctx ends. One that cannot be sent
-// goes back to the loop, so that it holds up no other's.
+// sendReceipts signs and sends receipts until ctx ends, and tells the loop what
+// became of each. One that cannot be sent holds up no other's.
 func (x *Intake) sendReceipts(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case out := <-x.outgoing:
-			err := x.sendOne(ctx, out)
-			if err == nil || ctx.Err() != nil {
+			if out.err = x.sendOne(ctx, out); out.err != nil {
+				x.log.Debug("a receipt could not be sent", "to", out.addr, "error", out.err)
+			} else if len(out.sessions) == 0 {
 				continue
 			}
-			x.log.Debug("a receipt could not be sent", "to", out.addr, "error", err)
 			select {
 			case <-ctx.Done():
-			case x.unsent <- out:
+			case x.sent <- out:
 			}
 		}
 	}
@@ -207,7 +230,7 @@ func (x *Intake) sendReceipts(ctx context.Context) {
 func (x *Intake) sendOne(ctx context.Context, out receiptOut) error {
 	cert, pkg := x.d.Self.Certificate(), x.d.Self.Package()
 	if cert == nil || pkg == nil {
-		return x.d.Self.Err()
+		return errors.Join(errors.New("there are no papers to sign a receipt with"), x.d.Self.Err())
 	}
 	x.lastAt = max(x.now(), x.lastAt+1)
 	r, err := envelope.NewReceipt(ctx, x.d.Self.InstanceSigner(cert.Digest()), envelope.ReceiptBody{Cert: cert.Digest(), Package: pkg.Digest(), At: x.lastAt, Lanes: out.lanes})

@@ -336,7 +336,7 @@ func (x *Intake) reconsider(c trust.Change) {
 		if s.core == nil || (c.DID != "" && c.DID != s.core.From) || (c.Topic != "" && c.Topic != s.core.Topic) {
 			continue
 		}
-		s.standingAt = 0
+		s.standingAt, s.outdated = 0, s.checking
 		if s.row.State == Waiting || (s.row.State == Open && !s.ready) {
 			s.tries, s.judgeAt = 0, 0
 		}

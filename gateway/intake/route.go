@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -61,7 +62,9 @@ func (x *Intake) take(ctx context.Context, items, fills []*item) error {
 	x.parallel(len(items), func(i int) { x.parse(items[i]) })
 	good := fills
 	for _, it := range items {
-		x.position(it)
+		if err := x.position(ctx, it); err != nil {
+			return err
+		}
 		if err := x.route(ctx, it, &good); err != nil {
 			return err
 		}
@@ -141,19 +144,23 @@ func (x *Intake) parse(it *item) {
 
 // position notes how far the stream was read, and notices a broker that was
 // rolled back: a number below one seen that is no redelivery.
-func (x *Intake) position(it *item) {
+func (x *Intake) position(ctx context.Context, it *item) error {
 	if it.parked != nil {
 		x.r.Unpark = append(x.r.Unpark, it.parked.ID)
 		x.unparkBytes(it.parked.Sender, int64(len(it.parked.Wire)))
-		return
+		return nil
 	}
 	if it.Seq == 0 {
-		return
+		return nil
 	}
 	p := x.streams[it.Stream]
 	if p == nil {
 		p = &StreamRow{Stream: it.Stream}
-		if row, err := x.d.Store.Stream(context.Background(), it.Stream); err == nil && row != nil {
+		row, err := x.d.Store.Stream(ctx, it.Stream)
+		if err != nil {
+			return fmt.Errorf("read stream: %w", err)
+		}
+		if row != nil {
 			*p = *row
 		}
 		x.streams[it.Stream] = p
@@ -163,11 +170,12 @@ func (x *Intake) position(it *item) {
 		for i := range x.r.Streams {
 			if x.r.Streams[i].Stream == it.Stream {
 				x.r.Streams[i] = *p
-				return
+				return nil
 			}
 		}
 		x.r.Streams = append(x.r.Streams, *p)
 	}
+	return nil
 }
 
 // behind notices a message that is new here but has a place of the stream that
@@ -178,10 +186,13 @@ func (x *Intake) behind(it *item) {
 	if it.parked != nil || p == nil || it.Redelivered || it.Seq == 0 || it.Seq >= p.Seq {
 		return
 	}
-	r, ok := x.d.Mailbox.(Rewinder)
-	if now := x.d.Clock.Now(); ok && now.Sub(x.rewound) > muteFor {
-		x.rewound = now
+	if r, ok := x.d.Mailbox.(Rewinder); ok {
 		x.later(func(ctx context.Context) {
+			now := x.d.Clock.Now()
+			if now.Sub(x.rewound) <= muteFor {
+				return
+			}
+			x.rewound = now
 			if err := r.Rewind(ctx, 1); err != nil {
 				x.log.Warn("asking to read the mailbox from the first failed", "error", err)
 			}
@@ -205,13 +216,9 @@ func (x *Intake) route(ctx context.Context, it *item, good *[]*item) error {
 	}
 	switch it.kind {
 	case envelope.KindReceipt:
-		in := receiptIn{it.sender, it.Data}
-		x.later(func(context.Context) {
-			select {
-			case x.receipts <- in:
-			default: // receipts are cumulative: the next one heals it
-			}
-		})
+		in := receiptIn{it.sender, it.Data, it.Ack}
+		it.Ack = nil // the outbox has it first
+		x.later(func(context.Context) { x.receipts.put(in) })
 		return nil
 	case envelope.KindGrant:
 		return x.takeGrant(ctx, it, p)

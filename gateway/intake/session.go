@@ -18,6 +18,7 @@ type session struct {
 	led   *Ledger
 	core  *envelope.Core // nil while unknown
 	lane  *lane          // nil while unknown
+	lined bool           // one of the lane's sessions that are not settled
 	info  *inbox.SessionInfo
 	keys  *envelope.SessionKeys // nil until open, and after S was destroyed
 	topic *trust.Topic
@@ -26,6 +27,7 @@ type session struct {
 	standing   error // E7, as of standingAt
 	standingAt int64
 	checking   bool   // the book is looking it up
+	outdated   bool   // something changed since it was asked
 	stalled    string // code for which handing over waits
 	stallT     int64  // handing over waits until this time is not ahead any more, ms
 
@@ -41,6 +43,8 @@ type session struct {
 	dirty             bool // changed in this round
 	whole             bool // more than Ledger and Due changed
 	stored            bool // has a row
+	kept              bool // the row says that something is unsettled
+	onWay             int  // receipts on their way that tell of it
 	advance           bool // stored entries may get places
 
 	over     bool  // what a mark named past the retention was reported
@@ -60,6 +64,7 @@ type badBytes struct {
 type lane struct {
 	row      LaneRow
 	sessions []*session // not settled, in the order of handing over
+	held     int        // sessions in memory that are of it, settled or not
 }
 
 // strangerKey is a session id with the mailbox that named it: whoever else
@@ -112,6 +117,12 @@ func (x *Intake) collectDirty() {
 			continue
 		}
 		row := s.row
+		row.Due = s.row.Due || !x.quiet(s) // what is unsettled is taken up after a restart
+		s.kept = row.Due
+		s.led.Bad = s.led.Bad[:0]
+		for _, b := range s.bad {
+			s.led.Bad = append(s.led.Bad, b.seq)
+		}
 		row.Ledger, row.Stable = s.led.encode(), !s.whole
 		if s.info != nil && !row.Stable {
 			row.Info = s.info.Encode()
@@ -154,14 +165,27 @@ func (x *Intake) unload(s *session) {
 	x.countAwaits(s, -len(s.led.Awaits))
 	if l := s.lane; l != nil {
 		l.remove(s)
-		if len(l.sessions) == 0 {
+		if l.held--; l.held == 0 {
 			delete(x.lanes, l.row.ID)
 			x.ids.drop(l.row.ID)
 		}
 	}
 }
 
+// join makes a session one of a lane group; its place in the order is insert's.
+func (s *session) join(l *lane) {
+	if s.lane != l {
+		if s.lane != nil {
+			s.lane.remove(s)
+			s.lane.held--
+		}
+		l.held++
+	}
+	s.lane, s.row.Lane = l, l.row.ID
+}
+
 func (l *lane) remove(s *session) {
+	s.lined = false
 	for i, other := range l.sessions {
 		if other == s {
 			l.sessions = append(l.sessions[:i], l.sessions[i+1:]...)
@@ -173,6 +197,7 @@ func (l *lane) remove(s *session) {
 // insert places a session behind the one it follows, else at the end.
 func (l *lane) insert(s *session) {
 	l.remove(s)
+	s.lined = true
 	if p := s.led.Prev; p != nil {
 		for i, other := range l.sessions {
 			if other.row.SID == p.SID {
@@ -210,7 +235,8 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	if s := x.byID[row.ID]; s != nil {
 		return s, nil
 	}
-	s := &session{row: *row, stored: true}
+	s := &session{row: *row, stored: true, kept: row.Due}
+	s.regrant = row.State == Open && len(row.Secret) == 0 && len(row.Grant) > 0
 	var err error
 	if s.led, err = decodeLedger(row.Ledger); err != nil {
 		return nil, fmt.Errorf("stored ledger: %w", err)
@@ -227,6 +253,9 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	}
 	x.byID[row.ID], x.bySID[s.sid()] = s, s
 	x.lru = append(x.lru, row.ID)
+	for _, seq := range s.led.Bad {
+		s.bad = append(s.bad, badBytes{seq: seq, since: x.now(), nextAsk: x.now()})
+	}
 	x.countAwaits(s, len(s.led.Awaits))
 	for _, a := range s.led.Awaits {
 		x.count(s, a, a.Len)
@@ -234,10 +263,12 @@ func (x *Intake) adopt(ctx context.Context, row *SessionRow) (*session, error) {
 	}
 	s.pursue = true
 	if row.Lane > 0 {
-		if s.lane, err = x.laneByID(ctx, row.Lane); err != nil {
+		l, err := x.laneByID(ctx, row.Lane)
+		if err != nil {
 			return nil, err
 		}
-		s.lane.insert(s)
+		s.join(l)
+		l.insert(s)
 	}
 	return s, nil
 }

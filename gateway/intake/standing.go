@@ -20,7 +20,7 @@ const standingPatience = 20 * time.Millisecond
 
 // standingOf is the book's answer about a session.
 type standingOf struct {
-	id  int64
+	s   *session // which may be in memory no longer
 	err error
 }
 
@@ -39,7 +39,7 @@ func (x *Intake) standing(ctx context.Context, s *session) error {
 	for i, c := range s.led.Creds {
 		copy(creds[i][:], c)
 	}
-	core, id := s.core, s.row.ID
+	core := s.core
 	answer := make(chan error, 1)
 	go func() { answer <- x.d.Trust.Standing(ctx, core.From, core.Inst, core.Cert, creds, now) }()
 	select {
@@ -48,12 +48,12 @@ func (x *Intake) standing(ctx context.Context, s *session) error {
 		return s.standing
 	case <-x.d.Clock.After(standingPatience):
 	}
-	s.checking = true
+	s.checking, s.outdated = true, false
 	go func() {
 		select {
 		case err := <-answer:
 			select {
-			case x.standings <- standingOf{id, err}:
+			case x.standings <- standingOf{s, err}:
 			case <-ctx.Done():
 			}
 		case <-ctx.Done():
@@ -67,6 +67,9 @@ func (x *Intake) stands(s *session, err error) {
 	s.standing, s.standingAt, s.checking = err, max(x.now(), 1), false
 	if err == nil && !x.admitted(s.info) {
 		s.standing = envelope.RoleNotAdmitted.Errorf("no local channel admits the sender any more")
+	}
+	if s.outdated {
+		s.standingAt, s.outdated = 0, false // it may be the answer of before a change: the book is asked again
 	}
 }
 

@@ -126,6 +126,7 @@ type Settle struct {
 type WatchRow struct {
 	Lane int64
 	SID  [32]byte
+	Row  int64 // of that session, 0 where it has none; read only
 }
 
 // Refuse takes a stored entry that was not handed over out of the inbox.
@@ -163,6 +164,8 @@ type Store interface {
 	Unsettled(ctx context.Context, after int64, limit int) ([]SessionRow, error)
 	// Expired returns sessions whose Expires is below now.
 	Expired(ctx context.Context, now int64, limit int) ([]SessionRow, error)
+	// Secrets returns sessions with a secret whose Expires is below before, oldest first.
+	Secrets(ctx context.Context, before int64, limit int) ([]SessionRow, error)
 	Lane(ctx context.Context, id int64) (*LaneRow, error)
 	FindLane(ctx context.Context, did string, inst uint64, chanID []byte, topic string) (*LaneRow, error)
 	Sender(ctx context.Context, did string, inst uint64) (*SenderRow, error)

@@ -20,6 +20,12 @@ const (
 func (x *Intake) tick(ctx context.Context) error {
 	now := x.now()
 	x.next = 0
+	x.roomAgain()
+	for _, s := range x.active {
+		if s.lane != nil && !s.lined && s.row.State == Open && (s.advance || s.led.Released < s.led.Next) {
+			s.lane.insert(s) // it was settled, and has something to hand over again
+		}
+	}
 	seen := make(map[*lane]bool)
 	for id, s := range x.active {
 		if s.lane != nil && !seen[s.lane] {
@@ -39,6 +45,9 @@ func (x *Intake) tick(ctx context.Context) error {
 		x.next = sooner(x.next, again)
 		if x.quiet(s) {
 			delete(x.active, id)
+			if s.kept && !s.row.Due {
+				x.touch(s, false)
+			}
 		}
 	}
 	x.next = sooner(x.next, x.askStrangers(now))
@@ -177,8 +186,29 @@ func (x *Intake) expire(ctx context.Context, now int64) error {
 		}
 		x.unload(s)
 	}
-	for _, s := range x.byID {
-		if s.row.State == Open && len(s.row.Secret) > 0 && s.core != nil && now > s.core.NotAfter+envelope.SecretGrace {
+	return x.destroySecrets(ctx, now)
+}
+
+// destroySecrets destroys what no sender may use any more, also of sessions that
+// are not in memory.
+func (x *Intake) destroySecrets(ctx context.Context, now int64) error {
+	rows, err := x.d.Store.Secrets(ctx, now-envelope.SecretGrace+x.d.Network.Retention.Milliseconds(), 200)
+	if err != nil {
+		return fmt.Errorf("read secrets: %w", err)
+	}
+	gone := make(map[int64]bool, len(x.r.Forget))
+	for _, id := range x.r.Forget {
+		gone[id] = true
+	}
+	for i := range rows {
+		if gone[rows[i].ID] {
+			continue
+		}
+		s, err := x.adopt(ctx, &rows[i])
+		if err != nil {
+			return err
+		}
+		if s.core != nil && now > s.core.NotAfter+envelope.SecretGrace {
 			s.row.Secret, s.keys, s.ready = nil, nil, false
 			x.touch(s, true)
 		}

@@ -65,7 +65,6 @@ func (x *Intake) listen(ctx context.Context, now int64) error {
 		if quiet < envelope.MarkSilence || w.told {
 			continue
 		}
-		w.told = true
 		l, err := x.d.Store.Lane(ctx, lane)
 		if err != nil {
 			return fmt.Errorf("read lane: %w", err)
@@ -75,20 +74,26 @@ func (x *Intake) listen(ctx context.Context, now int64) error {
 			e.DID, e.Topic = l.DID, l.Topic
 		}
 		x.report(e)
+		x.later(func(context.Context) { w.told = true })
 	}
 	return nil
 }
 
-// watchAgain takes up the watches of an earlier process. What came meanwhile is
-// still in the mailbox, so the time counts from now.
+// watchAgain takes up the watches of an earlier process, or of this one. What
+// came while there was none is still in the mailbox, so the time counts from now.
 func (x *Intake) watchAgain(ctx context.Context) error {
-	x.watched = make(map[int64]*watch)
 	rows, err := x.d.Store.Watched(ctx, maxWatched)
 	if err != nil {
 		return fmt.Errorf("read watched lanes: %w", err)
 	}
+	before := x.watched
+	x.watched = make(map[int64]*watch, len(rows))
 	for _, r := range rows {
-		x.watched[r.Lane] = &watch{sid: r.SID, heard: x.now()}
+		w := &watch{sid: r.SID, row: r.Row, heard: x.now()}
+		if was := before[r.Lane]; was != nil && was.sid == w.sid {
+			w.heard, w.told = was.heard, was.told
+		}
+		x.watched[r.Lane] = w
 	}
 	return nil
 }

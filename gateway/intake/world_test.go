@@ -64,6 +64,8 @@ type world struct {
 	activity *activity
 	shrink   int // what the room for what is awaited is divided by; 0: all of it
 
+	wrap  func(intake.Store) intake.Store // nil: the store as it is
+	in    *intake.Intake
 	store *sqlstore.Store
 	flaky *flaky
 	inbox *inbox.Inbox
@@ -138,6 +140,9 @@ func (w *world) start() {
 	w.t.Helper()
 	w.store = must(sqlstore.Open(w.ctx, "sqlite:"+w.path, sqlkit.Options{}))
 	w.flaky = &flaky{Store: w.store.Intake()}
+	if w.wrap != nil {
+		w.flaky.Store = w.wrap(w.store.Intake())
+	}
 	vault := must(inbox.OpenVault(w.ctx, ring{}, w.store.Inbox(), w.clock))
 	log := testkit.Logger(w.t)
 	w.inbox = inbox.New(inbox.Deps{Store: w.store.Inbox(), Vault: vault, Channels: w.channels, Clock: w.clock, Log: log, Objects: w.objects})
@@ -147,6 +152,7 @@ func (w *world) start() {
 	if w.shrink > 0 {
 		in.Shrink(w.shrink)
 	}
+	w.in = in
 	ctx, cancel := context.WithCancel(w.ctx)
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx) }()

@@ -225,6 +225,11 @@ func (s *Intake) Expired(ctx context.Context, now int64, limit int) ([]intake.Se
 	return scanLedgers(s.db.Query(ctx, `SELECT `+ledgerColumns+` FROM intake_session WHERE expires < $1 ORDER BY expires LIMIT $2`, now, limit))
 }
 
+// Secrets returns sessions whose secret is still here.
+func (s *Intake) Secrets(ctx context.Context, before int64, limit int) ([]intake.SessionRow, error) {
+	return scanLedgers(s.db.Query(ctx, `SELECT `+ledgerColumns+` FROM intake_session WHERE expires < $1 AND secret IS NOT NULL ORDER BY expires LIMIT $2`, before, limit))
+}
+
 // Lane returns a lane group by its id, nil when there is none.
 func (s *Intake) Lane(ctx context.Context, id int64) (*intake.LaneRow, error) {
 	return scanLedgerLane(s.db.QueryRow(ctx, `SELECT id, did, inst, chan, topic FROM intake_lane WHERE id = $1`, id))
