@@ -84,9 +84,11 @@ type Store interface {
 	// ByDigest, ByEnrolment find one credential; nil when there is none.
 	ByDigest(ctx context.Context, digest [32]byte) (*Issued, error)
 	ByEnrolment(ctx context.Context, enrolment string) (*Issued, error)
-	// All returns the newest max credentials; Unsent those the hub lacks.
+	// All returns the newest max credentials.
 	All(ctx context.Context, max int) ([]Issued, error)
-	Unsent(ctx context.Context, max int) ([]Issued, error)
+	// Unsent returns the oldest max credentials that the hub lacks and that are
+	// neither revoked nor over at now (ms): those the hub would refuse.
+	Unsent(ctx context.Context, now int64, max int) ([]Issued, error)
 	// Revoke notes the revocation of a credential together with the list that
 	// says so.
 	Revoke(ctx context.Context, digest [32]byte, at int64, reason string, l List) error
@@ -176,8 +178,12 @@ func (i *Issuer) Issue(ctx context.Context, enrolment string, until int64) (*Iss
 			return nil, err
 		}
 	}
-	if !c.Published && i.publish(ctx) == nil {
-		c.Published = true
+	if !c.Published {
+		sent, err := i.publish(ctx)
+		if err != nil {
+			i.Kick()
+		}
+		c.Published = sent[c.Digest]
 	}
 	return c, nil
 }
@@ -313,11 +319,16 @@ func (i *Issuer) Revoke(ctx context.Context, digest [32]byte, reason string) err
 			return err
 		}
 		if err := i.d.Store.Revoke(ctx, digest, i.d.Clock.Now().UnixMilli(), reason, l); err != nil {
+			i.Kick() // it may stand all the same
 			return err
 		}
 		i.d.Log.Info("credential revoked", "role", c.Role, "subject", c.Subject, "digest", hex.EncodeToString(digest[:]))
 	}
-	return i.publish(ctx)
+	_, err = i.publish(ctx)
+	if err != nil {
+		i.Kick() // whoever called may not ask again
+	}
+	return err
 }
 
 // Issued returns the newest credentials that this gateway issued.
@@ -339,7 +350,7 @@ func (i *Issuer) Run(ctx context.Context) error {
 			t.Stop()
 		}
 		i.mu.Lock()
-		err := i.publish(ctx)
+		_, err := i.publish(ctx)
 		i.mu.Unlock()
 		wait = i.d.TTL / 2
 		if err != nil {
@@ -354,49 +365,5 @@ func (i *Issuer) Kick() {
 	select {
 	case i.kick <- struct{}{}:
 	default:
-	}
-}
-
-// publish gives the hub every list with a new freshness, then the credentials
-// that it lacks, so that no credential is seen before its list.
-func (i *Issuer) publish(ctx context.Context) error {
-	lists, err := i.d.Store.Lists(ctx)
-	if err != nil || len(lists) == 0 {
-		return err
-	}
-	cert := i.d.Self.Certificate()
-	if cert == nil {
-		return ErrNotReady
-	}
-	now := i.d.Clock.Now().UnixMilli()
-	for _, l := range lists {
-		fresh, err := envelope.NewStatus(ctx, i.d.Self.InstanceSigner(cert.Digest()), envelope.StatusBody{
-			Cert: cert.Digest(), List: envelope.Sum(l.Raw), ListID: l.ID, Revision: l.Revision, At: now, NotAfter: now + i.d.TTL.Milliseconds(),
-		})
-		if err != nil {
-			return err
-		}
-		if err := i.d.Hub.PublishStatus(ctx, hubclient.Status{List: l.Raw, Freshness: fresh.Bytes(), Certificate: cert.Bytes()}); err != nil {
-			return err
-		}
-		if l.Published != l.Revision {
-			if err := i.d.Store.Published(ctx, l.ID, l.Revision); err != nil {
-				return err
-			}
-		}
-	}
-	for {
-		unsent, err := i.d.Store.Unsent(ctx, 100)
-		if err != nil || len(unsent) == 0 {
-			return err
-		}
-		for _, c := range unsent {
-			if _, err := i.d.Hub.PublishCredential(ctx, c.Raw); err != nil {
-				return err
-			}
-			if err := i.d.Store.Sent(ctx, c.Digest); err != nil {
-				return err
-			}
-		}
 	}
 }

@@ -177,11 +177,24 @@ type fixture struct {
 	store    *sqlstore.Store
 	key      didKey
 	self     *self
+	issuer.Deps
 }
 
 func start(t *testing.T) *fixture {
 	t.Helper()
-	ctx := testkit.Context(t)
+	st, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "g.db"), sqlkit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	f := startWith(t, st.Issuer())
+	f.store = st
+	return f
+}
+
+func startWith(t *testing.T, st issuer.Store) *fixture {
+	t.Helper()
+	ctx := t.Context()
 	k, err := crypto.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
@@ -195,24 +208,20 @@ func start(t *testing.T) *fixture {
 		DID: s.did, Key: envelope.Digest(public), NotBefore: now, NotAfter: now + 15*86_400_000}); err != nil {
 		t.Fatal(err)
 	}
-	st, err := sqlstore.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "g.db"), sqlkit.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	f := &fixture{clock: clock, store: st, key: didKey{k}, self: s, subject: "did:ethr:0x539:0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"}
+	f := &fixture{clock: clock, key: didKey{k}, self: s, subject: "did:ethr:0x539:0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"}
 	f.hub = &hub{creds: map[[32]byte][]byte{}, status: map[string]hubclient.Status{}, puts: make(chan struct{}, 100),
 		enrolment: hubclient.Enrolment{ID: "e1", Role: role, Subject: f.subject, Status: "requested"}}
 	c := chain{addr}
 	f.verifier = vc.NewVerifier(vc.Deps{Roles: c, DIDs: c, Credentials: f.hub, Status: f.hub, Domain: domain, StatusTTL: time.Minute, Clock: clock})
-	f.Issuer = issuer.New(issuer.Deps{Self: s, Signer: didKey{k}, Hub: f.hub, Store: st.Issuer(), Roles: c, Own: noOwn{}, Domain: domain,
-		TTL: time.Minute, Clock: clock, Log: testkit.Logger(t)})
+	f.Deps = issuer.Deps{Self: s, Signer: didKey{k}, Hub: f.hub, Store: st, Roles: c, Own: noOwn{}, Domain: domain,
+		TTL: time.Minute, Clock: clock, Log: testkit.Logger(t)}
+	f.Issuer = issuer.New(f.Deps)
 	return f
 }
 
 func (f *fixture) judge(t *testing.T, digest [32]byte, want string) {
 	t.Helper()
-	_, err := f.verifier.Role(testkit.Context(t), digest, f.subject, f.clock.Now().UnixMilli())
+	_, err := f.verifier.Role(t.Context(), digest, f.subject, f.clock.Now().UnixMilli())
 	if got := problem.CodeOf(err); got != want {
 		t.Fatalf("verifier says %q, want %q: %v", got, want, err)
 	}

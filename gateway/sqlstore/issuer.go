@@ -105,8 +105,8 @@ func (s *issuerStore) All(ctx context.Context, max int) ([]issuer.Issued, error)
 }
 
 // Unsent implements issuer.Store.
-func (s *issuerStore) Unsent(ctx context.Context, max int) ([]issuer.Issued, error) {
-	return s.issued(ctx, issuedColumns+`WHERE published = 0 ORDER BY at, idx LIMIT $1`, max)
+func (s *issuerStore) Unsent(ctx context.Context, now int64, max int) ([]issuer.Issued, error) {
+	return s.issued(ctx, issuedColumns+`WHERE published = 0 AND revoked = 0 AND (until = 0 OR until > $1) ORDER BY at, idx LIMIT $2`, now, max)
 }
 
 func one(list []issuer.Issued, err error) (*issuer.Issued, error) {
