@@ -51,6 +51,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return worldWith(t, ring)
+}
+
+func worldWith(t *testing.T, ring keyring.Keyring) *world {
 	w := &world{t: t, clock: clockwork.NewFakeClockAt(t0), ring: ring, store: &memory{}, events: &recorder{}}
 	w.servers = w.clock
 	w.network = config.NewNetwork("test", 1337, config.Contracts{})

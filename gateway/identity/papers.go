@@ -23,33 +23,47 @@ type pkg struct {
 }
 
 // load reads the papers from the store.
-func (s *Self) load(ctx context.Context) error {
-	certs, err := s.d.Store.Certificates(ctx)
-	if err != nil {
-		return fmt.Errorf("identity: %w", err)
+func (s *Self) load(ctx context.Context) (err error) {
+	if s.certs, err = s.storedCertificates(ctx); err != nil {
+		return err
 	}
-	for _, c := range certs {
+	s.pkgs, err = s.storedPackages(ctx)
+	return err
+}
+
+func (s *Self) storedCertificates(ctx context.Context) ([]*certificate, error) {
+	rows, err := s.d.Store.Certificates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	var out []*certificate
+	for _, c := range rows {
 		paper, err := envelope.ParseCertificate(c.Raw)
 		if err != nil {
-			return fmt.Errorf("identity: own certificate %s: %w", c.Digest, err)
+			return nil, fmt.Errorf("identity: own certificate %s: %w", c.Digest, err)
 		}
 		if paper.DID != s.did || paper.Inst != s.d.Inst {
-			return fmt.Errorf("identity: the store is of %s, instance %d, not of %s, instance %d", paper.DID, paper.Inst, s.did, s.d.Inst)
+			return nil, fmt.Errorf("identity: the store is of %s, instance %d, not of %s, instance %d", paper.DID, paper.Inst, s.did, s.d.Inst)
 		}
-		s.certs = append(s.certs, &certificate{c, paper})
+		out = append(out, &certificate{c, paper})
 	}
-	pkgs, err := s.d.Store.Packages(ctx)
+	return out, nil
+}
+
+func (s *Self) storedPackages(ctx context.Context) ([]*pkg, error) {
+	rows, err := s.d.Store.Packages(ctx)
 	if err != nil {
-		return fmt.Errorf("identity: %w", err)
+		return nil, fmt.Errorf("identity: %w", err)
 	}
-	for _, p := range pkgs {
+	var out []*pkg
+	for _, p := range rows {
 		paper, err := envelope.ParsePackage(p.Raw)
 		if err != nil {
-			return fmt.Errorf("identity: own package %s: %w", p.Digest, err)
+			return nil, fmt.Errorf("identity: own package %s: %w", p.Digest, err)
 		}
-		s.pkgs = append(s.pkgs, &pkg{p, paper})
+		out = append(out, &pkg{p, paper})
 	}
-	return nil
+	return out, nil
 }
 
 // newestCertificate is the one that signs now: in its window, key there, of
@@ -94,6 +108,9 @@ func (s *Self) lastGen(now int64) uint64 {
 func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) error {
 	s.making.Lock()
 	defer s.making.Unlock()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	// Two within one second (a renewal and a raised floor) have keys of their own.
 	name := "instance/" + strconv.FormatInt(now/1000, 10)
 	for n := 2; s.usesKey(name); n++ {
@@ -103,6 +120,7 @@ func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) err
 	if err != nil {
 		return fmt.Errorf("make the instance key: %w", err)
 	}
+	s.doubt = name
 	body := envelope.CertificateBody{DID: s.did, Inst: s.d.Inst, Key: envelope.Digest(public), NotBefore: now, NotAfter: now + envelope.CertificateLife, Floor: floor}
 	paper, err := envelope.NewCertificate(ctx, s.d.Domain, s.DIDSigner(), ringSigner{s.d.Keyring, name}, body)
 	if err != nil {
@@ -112,13 +130,18 @@ func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) err
 	if err := s.d.Store.PutCertificate(ctx, row); err != nil {
 		return err
 	}
+	s.doubt = ""
+	s.addCertificate(&certificate{row, paper})
+	return nil
+}
+
+func (s *Self) addCertificate(c *certificate) {
 	s.mu.Lock()
-	s.certs = append(s.certs, &certificate{row, paper})
+	s.certs = append(s.certs, c)
 	// Servers end the logins of certificates that a higher floor voids.
 	s.broker.until, s.hub.until = time.Time{}, time.Time{}
 	s.mu.Unlock()
-	s.d.Log.Info("instance certificate made", "certificate", row.Digest, "floor", floor)
-	return nil
+	s.d.Log.Info("instance certificate made", "certificate", c.Digest, "floor", c.Floor)
 }
 
 func (s *Self) usesKey(name string) bool {
@@ -141,6 +164,9 @@ func (s *Self) usesKey(name string) bool {
 func (s *Self) makePackage(ctx context.Context, now int64) error {
 	s.making.Lock()
 	defer s.making.Unlock()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	c := s.newestCertificate(now)
 	s.mu.Unlock()
@@ -153,6 +179,7 @@ func (s *Self) makePackage(ctx context.Context, now int64) error {
 	if err != nil {
 		return fmt.Errorf("make the package key: %w", err)
 	}
+	s.doubt = name
 	body := envelope.PackageBody{Cert: c.Digest, Gen: gen, NotBefore: now, NotAfter: c.NotAfter, KEM: map[uint64][]byte{envelope.Suite1: public}}
 	paper, err := envelope.NewPackage(ctx, ringSigner{s.d.Keyring, c.Key}, body)
 	if err != nil {
@@ -162,11 +189,16 @@ func (s *Self) makePackage(ctx context.Context, now int64) error {
 	if err := s.d.Store.PutPackage(ctx, row); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.pkgs = append(s.pkgs, &pkg{row, paper})
-	s.mu.Unlock()
-	s.d.Log.Info("key package made", "package", row.Digest, "gen", gen)
+	s.doubt = ""
+	s.addPackage(&pkg{row, paper})
 	return nil
+}
+
+func (s *Self) addPackage(p *pkg) {
+	s.mu.Lock()
+	s.pkgs = append(s.pkgs, p)
+	s.mu.Unlock()
+	s.d.Log.Info("key package made", "package", p.Digest, "gen", p.Gen)
 }
 
 // publish puts the papers that count and are not in the directory there, the
@@ -184,13 +216,14 @@ func (s *Self) publish(ctx context.Context) error {
 		if err := s.d.Broker.PutObject(ctx, brokerclient.KindCertificate, c.Digest, c.Raw); err != nil {
 			return fmt.Errorf("publish the certificate: %w", err)
 		}
-		s.mu.Lock()
-		c.Published = true
 		row := c.Certificate
-		s.mu.Unlock()
+		row.Published = true
 		if err := s.d.Store.PutCertificate(ctx, row); err != nil {
 			return err
 		}
+		s.mu.Lock()
+		c.Published = true
+		s.mu.Unlock()
 	}
 	if p.Published {
 		return nil
@@ -240,24 +273,38 @@ func (s *Self) newestTimely() *pkg {
 }
 
 // tookOver notes that a package is in the directory, so that those before it
-// are superseded from now on.
+// are superseded from now on. Its own row comes last: until all are stored, it
+// is published and noted again, by this process or the next.
 func (s *Self) tookOver(ctx context.Context, p *pkg) error {
 	now := s.now()
+	var before []*pkg
 	s.mu.Lock()
-	p.Published = true
-	rows := []Package{p.Package}
 	for _, old := range s.pkgs {
-		if old != p && !old.Destroyed && old.Superseded == 0 {
-			old.Superseded = now
-			rows = append(rows, old.Package)
+		// One made meanwhile, by a raised floor, comes after it.
+		next := old.Gen > p.Gen && !old.Published && s.timely(old)
+		if old != p && !next && !old.Destroyed && old.Superseded == 0 {
+			before = append(before, old)
 		}
 	}
-	s.tell()
 	s.mu.Unlock()
-	for _, row := range rows {
+	for _, old := range before {
+		row := old.Package
+		row.Superseded = now
 		if err := s.d.Store.PutPackage(ctx, row); err != nil {
 			return err
 		}
 	}
+	row := p.Package
+	row.Published = true
+	if err := s.d.Store.PutPackage(ctx, row); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.Published = true
+	for _, old := range before {
+		old.Superseded = now
+	}
+	s.tell()
 	return nil
 }

@@ -38,10 +38,16 @@ func (s *Self) retire(ctx context.Context) error {
 				continue
 			}
 			s.mu.Lock()
-			p.Destroyed = true
 			row := p.Package
 			s.mu.Unlock()
-			errs = errors.Join(errs, s.d.Store.PutPackage(ctx, row))
+			row.Destroyed = true
+			if err := s.d.Store.PutPackage(ctx, row); err != nil {
+				errs = errors.Join(errs, err)
+				continue
+			}
+			s.mu.Lock()
+			p.Destroyed = true
+			s.mu.Unlock()
 			s.d.Log.Info("package key destroyed", "package", p.Digest, "gen", p.Gen)
 		case p.Destroyed && now > p.NotAfter+r+keepRows:
 			if err := s.d.Store.DropPackage(ctx, p.Digest); err != nil {

@@ -63,12 +63,15 @@ const loginPause = 3 * time.Second
 // a token.
 func (s *Self) Refresh() { s.refused(&s.broker) }
 
-// refused notes that a server refused what the last login gave.
+// refused notes that a server refused what the last login gave. Soon after that
+// login it is due when the pause is over: nobody may say it again.
 func (s *Self) refused(l *loggedIn) {
 	s.mu.Lock()
 	again := s.d.Clock.Since(l.at) >= loginPause
 	if again {
 		l.until = time.Time{}
+	} else if due := l.at.Add(loginPause + renewBefore); due.Before(l.until) {
+		l.until = due
 	}
 	s.mu.Unlock()
 	if again {
@@ -118,10 +121,12 @@ func (s *Self) call(ctx context.Context, fn func(context.Context) error) error {
 	return fn(ctx)
 }
 
-// due reports whether a login that ends at until is to be renewed: in the last
-// half of ten minutes, or the last third of a shorter one.
+// renewBefore is how long before its end a login is renewed.
+const renewBefore = 5 * time.Minute
+
+// due reports whether a login that ends at until is to be renewed.
 func (s *Self) due(until time.Time) bool {
-	return until.Sub(s.d.Clock.Now()) < 5*time.Minute
+	return until.Sub(s.d.Clock.Now()) < renewBefore
 }
 
 func (s *Self) off() bool {
@@ -252,11 +257,8 @@ func (s *Self) Shown(ctx context.Context, raw []byte) error {
 	if mine != nil && c.Floor <= mine.Floor {
 		return nil
 	}
-	if err := s.restore(ctx, now, c.Digest(), raw); err != nil {
-		return err
-	}
-	s.wake()
-	return nil
+	defer s.wake()
+	return s.restore(ctx, now, c.Digest(), raw)
 }
 
 // RaiseFloor is the emergency: it makes a certificate with floor = now, which
@@ -265,19 +267,24 @@ func (s *Self) RaiseFloor(ctx context.Context) error {
 	if s.off() {
 		return ErrClock
 	}
+	// However it ends, Run goes on with it at once: the certificate may be in the
+	// store though its answer was lost.
+	defer s.wake()
 	now := s.now()
 	if err := s.makeCertificate(ctx, now, uint64(now/1000)); err != nil {
 		return err
 	}
-	if err := s.makePackage(ctx, now); err != nil {
-		return err
-	}
-	s.wake()
-	return nil
+	return s.makePackage(ctx, now)
 }
 
 // renew makes the certificate and the package that are due.
 func (s *Self) renew(ctx context.Context) error {
+	s.making.Lock()
+	err := s.settle(ctx)
+	s.making.Unlock()
+	if err != nil {
+		return err
+	}
 	now := s.now()
 	s.mu.Lock()
 	c := s.newestCertificate(now)
