@@ -24,17 +24,18 @@ type breaking struct {
 // breaks says which, over all stores of a test.
 type breaks struct {
 	mu    sync.Mutex
-	left  int  // calls until the first that breaks off
-	row   int  // how many in a row
-	after bool // only commits do, and after they were made
+	left  int    // calls until the first that breaks off
+	row   int    // how many in a row
+	only  string // "commit", "stream"; else all do
+	after bool   // only commits do, and after they were made
 	broke bool
 	cut   func() // called at the first
 }
 
-func (b breaking) breaks(commit bool) error {
+func (b breaking) breaks(call string) error {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
-	if b.s.after && !commit {
+	if b.s.only != "" && b.s.only != call {
 		return nil
 	}
 	if b.s.left--; b.s.left > 0 || b.s.left <= -b.s.row {
@@ -51,7 +52,7 @@ func (b breaking) Commit(ctx context.Context, r *intake.Round) error {
 	if r.Empty() {
 		return nil
 	}
-	err := b.breaks(true)
+	err := b.breaks("commit")
 	if err != nil && !b.s.after {
 		return err
 	}
@@ -98,7 +99,7 @@ func (b breaking) Proof(ctx context.Context, id int64) ([]byte, error) {
 }
 
 func (b breaking) Content(ctx context.Context, id int64) (key int64, body []byte, err error) {
-	if err := b.breaks(false); err != nil {
+	if err := b.breaks(""); err != nil {
 		return 0, nil, err
 	}
 	return b.Store.Content(ctx, id)
@@ -117,7 +118,7 @@ func (b breaking) EntryIDs(ctx context.Context, id int64) ([]byte, error) {
 }
 
 func (b breaking) FrameIDs(ctx context.Context, from, to, since int64, fn func(id int64, ids []byte)) error {
-	if err := b.breaks(false); err != nil {
+	if err := b.breaks(""); err != nil {
 		return err
 	}
 	return b.Store.FrameIDs(ctx, from, to, since, fn)
@@ -132,7 +133,10 @@ func (b breaking) ParkedBytes(ctx context.Context) (map[string]int64, error) {
 }
 
 func (b breaking) Stream(ctx context.Context, stream string) (*intake.StreamRow, error) {
-	return one(b, func() (*intake.StreamRow, error) { return b.Store.Stream(ctx, stream) })
+	if err := b.breaks("stream"); err != nil {
+		return nil, err
+	}
+	return b.Store.Stream(ctx, stream)
 }
 
 func (b breaking) SenderBytes(ctx context.Context) (map[string]int64, error) {
@@ -140,7 +144,7 @@ func (b breaking) SenderBytes(ctx context.Context) (map[string]int64, error) {
 }
 
 func one[T any](b breaking, f func() (T, error)) (T, error) {
-	if err := b.breaks(false); err != nil {
+	if err := b.breaks(""); err != nil {
 		var none T
 		return none, err
 	}
@@ -168,6 +172,9 @@ func TestWhatBreaksOffIsTakenUpAgain(t *testing.T) {
 			t.Parallel()
 			for n := 1; ; n++ {
 				b := &breaks{left: n, row: c.row, after: c.after}
+				if c.after {
+					b.only = "commit"
+				}
 				t.Run(fmt.Sprintf("call %d", n), func(t *testing.T) {
 					alone(t, func(t *testing.T, w *world) { breakOff(t, w, b, c.restart) })
 				})

@@ -76,14 +76,12 @@ func (b *book) Roles(_ context.Context, did string, creds []envelope.Digest) (ou
 
 func (b *book) Standing(context.Context, string, uint64, envelope.Digest, []envelope.Digest, int64) error {
 	b.mu.Lock()
-	hold := b.standHold
+	hold, err := b.standHold, b.standErr
 	b.mu.Unlock()
 	if hold != nil {
 		<-hold
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.standErr
+	return err
 }
 
 func (b *book) OnChange(f func(trust.Change)) {
@@ -236,12 +234,15 @@ func (r *replies) Reply(ctx context.Context, did string, inst uint64, wire []byt
 
 func (r *replies) ReplyAddr(_ context.Context, addr string, wire []byte) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.fail != nil {
-		if err := r.fail(addr); err != nil {
+	fail := r.fail
+	r.mu.Unlock()
+	if fail != nil {
+		if err := fail(addr); err != nil {
 			return err
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.sent == nil {
 		r.sent = make(map[string]int)
 	}
