@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/contract"
@@ -41,12 +40,12 @@ func (f *chainFlags) open(ctx context.Context) (*chainView, error) {
 			ChainID   uint64             `json:"chainId"`
 			Contracts contract.Addresses `json:"contracts"`
 		}
-		b, err := os.ReadFile(f.Endpoints)
+		b, err := (&app{}).read(f.Endpoints, maxEndpoints)
 		if err != nil {
-			return nil, fmt.Errorf("read endpoints: %w", err)
+			return nil, err
 		}
-		if err := json.Unmarshal(b, &e); err != nil {
-			return nil, fmt.Errorf("endpoints file %s is not what spine demo writes", f.Endpoints)
+		if err := json.Unmarshal(b, &e); err != nil || e.RPC == "" {
+			return nil, notEndpoints(f.Endpoints)
 		}
 		v.chainID, v.contracts = e.ChainID, e.Contracts
 		if rpc == "" {
@@ -82,7 +81,8 @@ func (f *chainFlags) open(ctx context.Context) (*chainView, error) {
 		var ok bool
 		if v.contracts, ok = contract.Known(v.chainID); !ok {
 			client.Close()
-			return nil, errNoChain
+			return nil, problem.New(400, "no_contracts", fmt.Sprintf("it is not known which contracts on chain %d to ask", id)).
+				WithHint("give --endpoints FILE, or the network file of that chain with --network FILE; spine demo has it in its data folder")
 		}
 	}
 	return v, nil

@@ -210,6 +210,9 @@ func (contextListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if len(list.Contexts) == 0 {
+		fmt.Fprintln(a.stderr, "no context is kept yet: spine context add --help")
+	}
 	for _, name := range slices.Sorted(maps.Keys(list.Contexts)) {
 		t, mark := list.Contexts[name], " "
 		if name == list.Current {

@@ -56,7 +56,7 @@ func (c *sendCmd) sendFile(a *app, t *target, d gateway.Draft) error {
 		if problem.From(err).Status < 500 && a.ctx.Err() == nil {
 			note.forget() // there is nothing to go on with
 		}
-		return err
+		return elsewhere(a.ctx, t, err)
 	}
 	if !plain {
 		d.File, d.Type = file.ID, typ

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -90,15 +91,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "spine:", err)
 		return 2
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help": // spine help send is spine send --help
+		args = append(args[1:len(args):len(args)], "--help")
+	case args[0] == "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
 	kctx, err := parser.Parse(args)
 	if exit >= 0 { // --help
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "spine: %v\nTry: spine --help\n", err)
+		fmt.Fprintf(stderr, "spine: %v\nTry: %s --help\n", err, asked(err))
 		return 2
 	}
 	a.json = c.JSON
@@ -106,6 +112,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return a.fail(err)
 	}
 	return 0
+}
+
+// asked is the command that could not be understood, as far as it was.
+func asked(err error) string {
+	var e *kong.ParseError
+	if errors.As(err, &e) && e.Context != nil {
+		for i := len(e.Context.Path) - 1; i >= 0; i-- {
+			if n := e.Context.Path[i].Node(); n != nil {
+				return n.FullPath()
+			}
+		}
+	}
+	return "spine"
 }
 
 // obey stops at the first signal. Whoever presses Ctrl-C again after that does
@@ -147,9 +166,9 @@ func (a *app) fail(err error) int {
 		return interrupted
 	}
 	p := problem.From(err)
-	msg := err.Error()
+	msg, hint := err.Error(), hintOf(err, p)
 	if a.json {
-		out := map[string]any{"code": p.Code, "error": msg, "hint": p.Hint}
+		out := map[string]any{"code": p.Code, "error": msg, "hint": hint}
 		for _, k := range []string{"pointer", "keyword"} { // where a document is at fault
 			if v, ok := p.Details[k]; ok {
 				out[k] = v
@@ -159,11 +178,13 @@ func (a *app) fail(err error) int {
 		return 1
 	}
 	if at, ok := p.Details["pointer"].(string); ok && at != "" {
-		msg += ", at " + printable(at)
+		msg += ", at " + at
 	}
-	fmt.Fprintln(a.stderr, "spine:", msg)
-	if p.Hint != "" && p.Code != "internal" {
-		fmt.Fprintln(a.stderr, "hint:", p.Hint)
+	for line := range strings.SplitSeq(msg, "\n") { // several that were joined
+		fmt.Fprintln(a.stderr, "spine:", printable(line))
+	}
+	if hint != "" {
+		fmt.Fprintln(a.stderr, "hint:", printable(hint))
 	}
 	return 1
 }

@@ -71,7 +71,7 @@ func (c *sendCmd) Run(a *app) error {
 	}
 	sent, err := t.client().Send(a.ctx, d)
 	if err != nil {
-		return err
+		return elsewhere(a.ctx, t, err)
 	}
 	return a.print(sent, "%s  %s\n", sent.ID, sent.State)
 }
@@ -96,9 +96,11 @@ func (c *sendCmd) body(a *app) ([]byte, error) {
 		return nil, err
 	}
 	if err := schema.CheckJSON(body, schema.Limits{}); err != nil {
-		code := problem.CodeOf(err)
-		return nil, problem.New(400, code, "the body is not one JSON document: "+strings.TrimPrefix(err.Error(), code+": ")).
-			WithHint(`quote it for the shell, such as '{"n":1}'; a text is JSON in double quotes: '"hello"'`)
+		code, hint := problem.CodeOf(err), `quote it for the shell, such as '{"n":1}'; a text is JSON in double quotes: '"hello"'`
+		if c.From != "" || c.Body == "-" {
+			hint = "look for a missing comma, quote or bracket; a file of any kind goes with --file"
+		}
+		return nil, problem.New(400, code, "the body is not one JSON document: "+strings.TrimPrefix(err.Error(), code+": ")).WithHint(hint)
 	}
 	return body, nil
 }
@@ -127,7 +129,8 @@ const statusEvery = 100 * time.Millisecond
 // Run prints the status of one message.
 func (c *statusCmd) Run(a *app) error {
 	if !gateway.ValidID(c.ID) {
-		return problem.New(400, "arguments", "the id of a message is a UUID in lower case")
+		return problem.New(400, "arguments", "the id of a message is a UUID in lower case").
+			WithHint("spine send prints it first, such as 01a1fe30-9351-7523-9cdb-6a3e6c7e6307")
 	}
 	t, err := c.target()
 	if err != nil {

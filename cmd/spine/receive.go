@@ -71,7 +71,7 @@ func (c *receiveCmd) Run(a *app) error {
 
 func (c *receiveCmd) receive(a *app) error {
 	if c.Max < 0 || c.Wait < 0 || c.Wait > waitMax {
-		return problem.New(400, "arguments", "--max is a number from 1, --wait a time up to 60s")
+		return problem.New(400, "arguments", "--max is a number from 1, --wait a time up to 60s").WithHint("to wait for longer: --follow")
 	}
 	t, err := c.target()
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *receiveCmd) receive(a *app) error {
 			}
 			continue
 		default:
-			return err
+			return elsewhere(a.ctx, t, err)
 		}
 		if err := c.hand(a, gw, list); err != nil {
 			return err

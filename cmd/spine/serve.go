@@ -10,6 +10,7 @@ import (
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/hub"
 	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/system"
 	"github.com/digital-spine/spine/participant/market"
 )
@@ -42,11 +43,19 @@ func (f *serveFlags) base(a *app) system.Base {
 	return system.Base{Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))}
 }
 
+// advise tells whoever starts a system without a configuration where one is.
+func (f *serveFlags) advise(err error) error {
+	if f.Config != "" || problem.CodeOf(err) != "internal" || hintOf(err, problem.From(err)) != "" {
+		return err
+	}
+	return &advised{err, "--example prints a commented configuration to begin with, for --config FILE; each key is also a variable of the environment"}
+}
+
 // serve runs a system until the process is told to stop.
-func serve[S system.System](a *app, make func(context.Context) (S, error)) error {
+func serve[S system.System](a *app, f *serveFlags, make func(context.Context) (S, error)) error {
 	s, err := make(a.ctx)
 	if err != nil {
-		return err
+		return f.advise(err)
 	}
 	if err := a.print(map[string]string{"system": s.Name(), "url": s.URL()}, "%s at %s\n", s.Name(), s.URL()); err != nil {
 		return errors.Join(err, s.Close())
@@ -65,7 +74,7 @@ func (c *hubCmd) Run(a *app) error {
 	override(&cfg.Data, c.Data)
 	override(&cfg.Listen, c.Listen)
 	override(&cfg.Network, c.Network)
-	return serve(a, func(ctx context.Context) (*system.Hub, error) { return system.NewHub(ctx, cfg, c.base(a)) })
+	return serve(a, &c.serveFlags, func(ctx context.Context) (*system.Hub, error) { return system.NewHub(ctx, cfg, c.base(a)) })
 }
 
 type brokerCmd struct{ serveFlags }
@@ -79,7 +88,7 @@ func (c *brokerCmd) Run(a *app) error {
 	override(&cfg.Data, c.Data)
 	override(&cfg.Listen, c.Listen)
 	override(&cfg.Network, c.Network)
-	return serve(a, func(ctx context.Context) (*system.Broker, error) { return system.NewBroker(ctx, cfg, c.base(a)) })
+	return serve(a, &c.serveFlags, func(ctx context.Context) (*system.Broker, error) { return system.NewBroker(ctx, cfg, c.base(a)) })
 }
 
 type gatewayCmd struct{ serveFlags }
@@ -93,7 +102,7 @@ func (c *gatewayCmd) Run(a *app) error {
 	override(&cfg.Data, c.Data)
 	override(&cfg.Listen, c.Listen)
 	override(&cfg.Network, c.Network)
-	return serve(a, func(ctx context.Context) (*system.Gateway, error) { return system.NewGateway(ctx, cfg, c.base(a)) })
+	return serve(a, &c.serveFlags, func(ctx context.Context) (*system.Gateway, error) { return system.NewGateway(ctx, cfg, c.base(a)) })
 }
 
 type participantCmd struct {
@@ -112,7 +121,7 @@ func (c *participantCmd) Run(a *app) error {
 	override(&cfg.Data, c.Data)
 	p, err := market.Open(cfg, f.base(a).Log)
 	if err != nil {
-		return err
+		return f.advise(err)
 	}
 	defer p.Ledger.Close()
 	if err := a.print(map[string]string{"system": "participant", "party": cfg.Party, "gateway": cfg.Gateway}, "%s trades through %s\n", cfg.Party, cfg.Gateway); err != nil {

@@ -94,6 +94,11 @@ func newTarget(base, key string) (*target, error) {
 // maxEndpoints bounds the endpoints file, in bytes.
 const maxEndpoints = 1 << 20
 
+// notEndpoints refuses a file of --endpoints.
+func notEndpoints(file string) error {
+	return problem.New(400, "endpoints", fmt.Sprintf("%s is not what spine demo --endpoints writes", file))
+}
+
 // endpointsTarget takes one gateway of the file that spine demo writes.
 func endpointsTarget(file, as string) (*target, error) {
 	b, err := (&app{}).read(file, maxEndpoints)
@@ -104,7 +109,7 @@ func endpointsTarget(file, as string) (*target, error) {
 		Gateways []endpoint `json:"gateways"`
 	}
 	if err := json.Unmarshal(b, &list); err != nil || len(list.Gateways) == 0 {
-		return nil, problem.New(400, "endpoints", fmt.Sprintf("%s is not what spine demo --endpoints writes", file))
+		return nil, notEndpoints(file)
 	}
 	dids := make(map[string]string, len(list.Gateways))
 	names := make([]string, 0, len(list.Gateways))
