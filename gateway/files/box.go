@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -110,6 +111,7 @@ type Box struct {
 	active  map[string]*appending // uploads that a request is sending to
 	pushing map[string]*push
 	pulls   map[string]*pull
+	sending map[string]bool          // complete files that are being sent in the background
 	strays  map[envelope.Digest]bool // blobs that may belong to no file
 }
 
@@ -148,7 +150,7 @@ func Open(ctx context.Context, d Deps) (*Box, error) {
 		max: min(d.FileMax, envelope.MaxObject), quota: d.Quota, share: d.Share, keep: d.Keep.Milliseconds(), retain: d.RetentionMS, clock: d.Clock, log: d.Log,
 		window: make(chan struct{}, transfers), intakes: make(chan struct{}, senders),
 		active: make(map[string]*appending), pushing: make(map[string]*push), pulls: make(map[string]*pull),
-		strays: make(map[envelope.Digest]bool),
+		sending: make(map[string]bool), strays: make(map[envelope.Digest]bool),
 	}
 	if err := b.dropOrphans(ctx); err != nil {
 		return nil, fmt.Errorf("open files: %w", err)
@@ -183,37 +185,37 @@ func (b *Box) OnDone(fn func(key string, err error)) { b.done = fn }
 func (b *Box) Run(ctx context.Context) error {
 	b.crew.start(ctx)
 	defer b.crew.wait()
-	b.goOn(ctx)
+	left := b.now() + 1 // all that is here was left by the last run
 	tick := b.clock.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(b.goOn(ctx, left), b.sweep(ctx)); err != nil && ctx.Err() == nil {
 			b.log.Error("sweeping files failed", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.Chan():
+			left = b.now() - sweepEvery.Milliseconds()
 		}
 	}
 }
 
-// goOn takes up what the last run left: files to push and files to send.
-func (b *Box) goOn(ctx context.Context) {
+// goOn takes up what nobody is at: files to push, and those still to be sent
+// that were complete before a time; a request may be sending later ones.
+func (b *Box) goOn(ctx context.Context, before int64) error {
 	rows, err := b.store.Pending(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			b.log.Error("reading unfinished files failed", "err", err)
-		}
-		return
+		return fmt.Errorf("read unfinished files: %w", err)
 	}
 	for _, r := range rows {
 		if r.State == StatePushing {
-			b.bring(r.ID, max(r.Keep, b.now()))
-		} else {
-			b.crew.run(func(ctx context.Context) { b.sendLater(ctx, r.ID) })
+			b.bringIdle(r.ID, max(r.Keep, b.now()))
+		} else if r.Touched < before {
+			b.sendSoon(r.ID)
 		}
 	}
+	return nil
 }
 
 func (b *Box) now() int64 { return b.clock.Now().UnixMilli() }

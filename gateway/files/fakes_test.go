@@ -188,6 +188,7 @@ type house struct {
 	max    int64
 	wrap   func(files.Blobs) files.Blobs
 	rows   func(files.Store) files.Store
+	far    func(files.Remote) files.Remote
 	sweeps *watched
 	held   files.Held
 
@@ -237,7 +238,11 @@ func (h *house) open() *files.Box {
 	if h.rows != nil {
 		rows = h.rows(rows)
 	}
-	h.box, err = files.Open(ctx, files.Deps{Store: rows, Blobs: blobs, Remote: h.broker, Keyring: ring, Topics: h.topics, Activity: h.meter,
+	remote := files.Remote(h.broker)
+	if h.far != nil {
+		remote = h.far(remote)
+	}
+	h.box, err = files.Open(ctx, files.Deps{Store: rows, Blobs: blobs, Remote: remote, Keyring: ring, Topics: h.topics, Activity: h.meter,
 		RetentionMS: 7 * 24 * 3600 * 1000, FileMax: h.max, Quota: h.quota, Share: h.share, Clock: h.clock, Log: testkit.Logger(h.t)})
 	must(err)
 	h.pushed, h.done = make(chan error, 100), make(chan taken, 100)

@@ -130,7 +130,11 @@ func (b *Box) sendNow(ctx context.Context, r *Row, m *meta) (*gateway.Accepted, 
 		}
 		return nil, err
 	}
-	return &accepted[0], b.Sent(ctx, r.ID, accepted[0].ID, r.Channel)
+	if err := b.Sent(ctx, r.ID, accepted[0].ID, r.Channel); err != nil {
+		// The message is accepted. The sweep sends it again: it is the same one.
+		b.log.Warn("a file that was sent could not be noted so", "file", r.ID, "err", err)
+	}
+	return &accepted[0], nil
 }
 
 // unsend deletes a file that is not to be sent any more, unless another message
@@ -154,8 +158,25 @@ func passes(err error) bool {
 	}
 }
 
-// sendLater sends what a crash, or a gateway that was not ready, kept from
-// being sent.
+// sendSoon has a complete file sent in the background, unless that is under way.
+func (b *Box) sendSoon(id string) {
+	b.mu.Lock()
+	busy := b.sending[id]
+	b.sending[id] = true
+	b.mu.Unlock()
+	if busy {
+		return
+	}
+	b.crew.run(func(ctx context.Context) {
+		b.sendLater(ctx, id)
+		b.mu.Lock()
+		delete(b.sending, id)
+		b.mu.Unlock()
+	})
+}
+
+// sendLater sends what a crash, a full outbox or a gateway that was not ready
+// kept from being sent.
 func (b *Box) sendLater(ctx context.Context, id string) {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
 		r, m, err := b.row(ctx, id)

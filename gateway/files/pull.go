@@ -49,7 +49,7 @@ func (b *Box) Take(ctx context.Context, key, from, channel, messageID string, o 
 	if err != nil {
 		return nil, err
 	}
-	if r.State == StateReady {
+	if r.State != StatePulling { // it may be sent on meanwhile
 		b.crew.run(func(ctx context.Context) { b.tellDone(w.key, b.Check(ctx, r.ID, w.digest, w.v)) })
 		return fileOf(r, m), nil
 	}
@@ -251,6 +251,9 @@ func (b *Box) pulled(ctx context.Context, p *pull, r *Row, m *meta, err error, h
 // pullOnce brings the parts that are not here, some at a time, while it opens
 // them in order: authenticates, hashes and has the schema check the content.
 func (b *Box) pullOnce(ctx context.Context, p *pull, r *Row, m *meta) error {
+	if r.State != StatePulling {
+		return nil // another pull brought it here while Take looked
+	}
 	if b.remote == nil {
 		return errNoRemote
 	}

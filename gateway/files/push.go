@@ -130,6 +130,18 @@ func (b *Box) bring(file string, until int64) { b.push(file, until, false) }
 // bringAgain is bring without asking the broker what it has.
 func (b *Box) bringAgain(file string, until int64) { b.push(file, until, true) }
 
+// bringIdle is bring for a file that nobody is pushing: what asked for it may
+// have been told that it failed, and have been noted.
+func (b *Box) bringIdle(file string, until int64) {
+	b.mu.Lock()
+	p := b.pushing[file]
+	busy := p != nil && p.waiting
+	b.mu.Unlock()
+	if !busy {
+		b.bring(file, until)
+	}
+}
+
 func (b *Box) push(file string, until int64, doubted bool) {
 	b.mu.Lock()
 	p := b.pushing[file]

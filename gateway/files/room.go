@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 
 	"github.com/digital-spine/spine/envelope"
 )
@@ -14,6 +15,11 @@ func (b *Box) addCharged(ctx context.Context, r *Row, parts []envelope.Digest) e
 		return err
 	}
 	_, err := b.store.Add(ctx, r, parts)
+	if err != nil {
+		// It may be there in spite of that. Nobody knows its id: it would take room
+		// until it is too old.
+		err = errors.Join(err, b.drop(context.WithoutCancel(ctx), r.ID))
+	}
 	return err
 }
 

@@ -1,0 +1,79 @@
+package files_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway/files"
+	"github.com/digital-spine/spine/internal/problem"
+	"github.com/digital-spine/spine/internal/testkit"
+	"github.com/digital-spine/spine/schema"
+)
+
+// TestSentOnAndTakenAgain: a received file that is on its way to others is here,
+// whatever a second message that carries it comes to.
+func TestSentOnAndTakenAgain(t *testing.T) {
+	ctx := testkit.Context(t)
+	want := content(1, 5000)
+	a, _, o := sent(t, want)
+	b := receiver(t, a)
+	id := b.take("k1", o, nil)
+	b.told("k1", "")
+	a.broker.mu.Lock()
+	a.broker.fail = func(string, [32]byte) error { return errors.New("the broker is away") }
+	a.broker.mu.Unlock()
+	later := int64(until + 3600*1000)
+	if _, pushed, err := b.box.Frame(ctx, id, later); err != nil || pushed {
+		t.Fatal(pushed, err)
+	}
+	if err := next(t, b.pushed); err == nil {
+		t.Fatal("pushed to nobody")
+	}
+	for i, v := range []schema.Validator{nil, refusing{}} {
+		key := []string{"k2", "k3"}[i]
+		if _, err := b.box.Take(ctx, key, "did:a", "ch", "0b000000-0000-4000-8000-00000000000"+key[1:], o, envelope.Digest{8}, v, until); err != nil {
+			t.Fatal(err)
+		}
+		b.told(key, []string{"", schema.CodeSchema}[i])
+		b.is(id, want)
+		if r, err := b.store.Files().Row(ctx, id); err != nil || r.State != files.StatePushing || r.Keep != later {
+			t.Fatalf("%+v, %v: the message that it was sent on with is forgotten", r, err)
+		}
+	}
+}
+
+// TestCompleteAndNotSent: a file that is complete and could not be sent at once
+// is sent when that is possible, without a start and though nobody asks again.
+func TestCompleteAndNotSent(t *testing.T) {
+	ctx := testkit.Context(t)
+	h := newHouse(t)
+	box := h.open()
+	h.outbox.err = problem.New(429, "outbox_full", "full")
+	u, err := box.Begin(ctx, files.New{Name: "x", Size: 5000, Channel: "ch", Send: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = box.Append(ctx, u.ID, 0, bytes.NewReader(content(1, 5000)))
+	h.code(err, "outbox_full")
+	if u, err = box.Upload(ctx, u.ID); err != nil || !u.Done || u.Sent != nil {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	h.code(box.Remove(ctx, u.ID), "file_in_use")
+	h.outbox.mu.Lock()
+	h.outbox.err = nil
+	h.outbox.mu.Unlock()
+	h.later(time.Hour)
+	h.await("the message", func() bool {
+		u, err := box.Upload(ctx, u.ID)
+		return err == nil && u.Sent != nil
+	})
+	if len(h.outbox.drafts) != 1 {
+		t.Fatalf("%+v", h.outbox.drafts)
+	}
+	if err := box.Remove(ctx, u.ID); err != nil {
+		t.Fatal(err)
+	}
+}
