@@ -69,6 +69,20 @@ func syncDir(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// settle is syncDir for a folder in which there is something.
+func settle(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Readdirnames(1); err == nil {
+		err = f.Sync()
+	} else if err == io.EOF {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
 // mkdirAll makes a folder and those above it, and forces the new entries to
 // disk.
 func mkdirAll(dir string) error {

@@ -184,7 +184,7 @@ func (d *Draft) sync() error {
 
 // Commit makes the draft the blob of hash h, durably when it returns nil, and
 // ends it. Code blob_hash when its bytes are others; the draft is still there
-// then, and after any other error.
+// then, and after any other error unless the store has these bytes already.
 func (d *Draft) Commit(h blob.Hash) error {
 	if d.Sum() != h {
 		return blob.ErrHash
@@ -192,15 +192,12 @@ func (d *Draft) Commit(h blob.Hash) error {
 	if err := d.sync(); err != nil {
 		return err
 	}
-	to := d.s.path(h)
-	if err := d.s.disk.rename(d.path(), to); err != nil {
-		return fail(err)
-	}
-	if err := d.s.disk.syncDir(filepath.Dir(to)); err != nil {
-		return errors.Join(fail(err), d.s.disk.rename(to, d.path()))
+	if err := d.s.place(d.path(), h); err != nil {
+		return err
 	}
 	d.ended = true
-	return fail(d.f.Close())
+	d.f.Close() // its bytes are on disk: nothing is left to fail
+	return nil
 }
 
 // Discard removes the draft; after Commit it does nothing.

@@ -51,6 +51,7 @@ type Store struct {
 	lock    *os.File
 	disk    disk
 	cooled  recent
+	placing [256]sync.Mutex // of each folder
 }
 
 var (
@@ -103,6 +104,13 @@ func (s *Store) open() error {
 			return err
 		}
 	}
+	// What a process that was killed had put there and not forced to disk is
+	// found from now on: it has to stay.
+	for _, n := range names {
+		if err := settle(filepath.Join(s.dir, n)); err != nil {
+			return err
+		}
+	}
 	return syncDir(s.dir)
 }
 
@@ -131,7 +139,9 @@ func (s *Store) Put(ctx context.Context, h blob.Hash, size int64, r io.Reader) e
 		if n, err := s.Stat(ctx, h); err == nil && n != size {
 			return blob.ErrHash
 		}
-		return nil
+		if there, err := s.placed(h); there || err != nil {
+			return err
+		}
 	}
 	d, err := s.create(incomingDir, size)
 	if err != nil {
