@@ -1,7 +1,6 @@
 package intake_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -192,7 +191,9 @@ func TestOrderOutlivesForgottenSessions(t *testing.T) {
 		w.clock.Advance(48 * time.Hour)
 		b := a.s.open(a.after())
 		late := b.seal()
-		b.s.send(b.grant, b.mark(envelope.MarkClosed))
+		b.s.send(b.grant)
+		w.upto(b, -1)
+		b.s.send(b.mark(envelope.MarkClosed))
 		w.asked(b, 0, envelope.WhyHole)
 		b.s.send(late.Bytes())
 		w.receive(1)
@@ -336,26 +337,40 @@ func TestABodyIsFetchedOnceAtATime(t *testing.T) {
 	})
 }
 
-// The newest session of a watched lane group is known after a restart: an older
-// one that is completed does not take its place.
-func TestWatchKnowsTheNewestAfterARestart(t *testing.T) {
+// A store that breaks off does not start the watch on a lane group anew: that it
+// is silent is told in time, and once.
+func TestSilenceIsToldOnceThoughTheStoreBreaksOff(t *testing.T) {
 	held(t, func(t *testing.T, w *world) {
 		f := opened(w)
-		lost := f.seal()
-		g := f.s.open(f.after())
-		f.s.send(g.grant, g.seal().Bytes())
 		w.settled()
-		w.restart()
-		f.s.send(lost.Bytes())
-		w.receive(2)
-		f.s.send(g.mark(envelope.MarkClosed))
-		w.settled()
-		w.pass(time.Hour)
-		if w.events.find("lane_silent") != nil {
-			t.Fatal("a lane that was closed is called silent")
+		other := w.sender().open()
+		other.s.send(other.grant)
+		breakOff := func() {
+			w.flaky.mu.Lock()
+			w.flaky.before = 1
+			w.flaky.mu.Unlock()
+			other.s.send(other.seal().Bytes())
+			w.settled()
 		}
-		if got := must(w.store.Intake().Watched(context.Background(), 10)); len(got) > 0 {
-			t.Fatalf("still watched: %v", got)
+		of := func() (n int) {
+			w.events.mu.Lock()
+			defer w.events.mu.Unlock()
+			for _, e := range w.events.list {
+				if e.Code == "lane_silent" && e.DID == f.s.did {
+					n++
+				}
+			}
+			return n
+		}
+		for range 3 {
+			w.pass(7 * time.Minute)
+			breakOff()
+		}
+		w.until("it is told", func() bool { return of() == 1 })
+		breakOff()
+		w.pass(25 * time.Minute)
+		if n := of(); n != 1 {
+			t.Fatalf("told %d times", n)
 		}
 	})
 }

@@ -126,7 +126,6 @@ type Settle struct {
 type WatchRow struct {
 	Lane int64
 	SID  [32]byte
-	Row  int64 // of that session, 0 where it has none; read only
 }
 
 // Refuse takes a stored entry that was not handed over out of the inbox.

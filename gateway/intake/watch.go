@@ -89,9 +89,9 @@ func (x *Intake) watchAgain(ctx context.Context) error {
 	before := x.watched
 	x.watched = make(map[int64]*watch, len(rows))
 	for _, r := range rows {
-		w := &watch{sid: r.SID, row: r.Row, heard: x.now()}
+		w := &watch{sid: r.SID, heard: x.now()}
 		if was := before[r.Lane]; was != nil && was.sid == w.sid {
-			w.heard, w.told = was.heard, was.told
+			w.row, w.heard, w.told = was.row, was.heard, was.told
 		}
 		x.watched[r.Lane] = w
 	}

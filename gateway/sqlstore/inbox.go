@@ -57,10 +57,10 @@ func (s *Intake) Content(ctx context.Context, id int64) (key int64, body []byte,
 
 // Watched returns the lane groups that are watched.
 func (s *Intake) Watched(ctx context.Context, limit int) ([]intake.WatchRow, error) {
-	rows, err := s.db.Query(ctx, `SELECT w.lane, w.sid, COALESCE(s.id, 0) FROM intake_watch w LEFT JOIN intake_session s ON s.sid = w.sid ORDER BY w.lane LIMIT $1`, limit)
+	rows, err := s.db.Query(ctx, `SELECT lane, sid FROM intake_watch ORDER BY lane LIMIT $1`, limit)
 	return gather(rows, err, func() (x intake.WatchRow, err error) {
 		var sid []byte
-		err = rows.Scan(&x.Lane, &sid, &x.Row)
+		err = rows.Scan(&x.Lane, &sid)
 		copy(x.SID[:], sid)
 		return x, err
 	})
