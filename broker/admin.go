@@ -23,17 +23,28 @@ import (
 
 // banned reports the ban of an address that concerns a token made at made.
 func (b *Broker) banned(addr string, made int64) error {
-	b.mu.Lock()
-	ban, ok := b.bans[addr]
-	b.mu.Unlock()
-	now := b.now()
-	if ok && (now < ban.Until || made < ban.Before) {
+	ban, now := b.ban(addr), b.now()
+	if now < ban.Until || made < ban.Before {
 		return ErrBanned.WithHint("reason given: " + ban.Reason)
 	}
 	if b.meter.over(now, addr) {
 		return ErrBanned.WithHint("more bytes were published within the retention than one sender may")
 	}
 	return nil
+}
+
+// ban returns what is known against an address; the zero Ban is nothing.
+func (b *Broker) ban(addr string) Ban {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bans[addr]
+}
+
+// refuse has a ban decide from now on.
+func (b *Broker) refuse(ban Ban) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bans[ban.Addr] = ban
 }
 
 // Kick closes the connections of all instances of a DID, voids their tokens, and
@@ -50,15 +61,15 @@ func (b *Broker) Kick(ctx context.Context, did string, d time.Duration, reason s
 	if len(all) == 0 {
 		return 0, ErrNotFound.WithHint("no instance of this DID has a mailbox here")
 	}
+	b.banning.Lock()
+	defer b.banning.Unlock()
 	for _, in := range all {
 		now := b.now()
-		ban := Ban{Addr: in.Addr, Until: now + max(0, d.Milliseconds()), Before: now + 1, Reason: reason}
+		ban := Ban{Addr: in.Addr, Until: now + max(0, d.Milliseconds()), Before: now + 1, Reason: reason, Floor: b.ban(in.Addr).Floor}
 		if err := b.Store.Ban(ctx, ban); err != nil {
 			return closed, err
 		}
-		b.mu.Lock()
-		b.bans[in.Addr] = ban
-		b.mu.Unlock()
+		b.refuse(ban)
 		n, err := b.Plane.Kick(ctx, in.Addr)
 		closed += n
 		if err != nil {

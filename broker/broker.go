@@ -77,6 +77,9 @@ type Broker struct {
 	Deps
 	keys struct{ token, nonce, inbox []byte }
 
+	started int64      // ms
+	banning sync.Mutex // held from reading a ban to its change; before mu
+
 	mu     sync.Mutex
 	used   map[[32]byte]int64 // challenges that were answered, until they expire (ms)
 	bans   map[string]Ban     // by address
@@ -105,6 +108,7 @@ func New(ctx context.Context, d Deps) (*Broker, error) {
 	b.logins = newLimiter(d.Clock, float64(d.Limits.LoginsPerMinute)/60, d.Limits.LoginsPerMinute)
 	b.writes = newLimiter(d.Clock, float64(d.Limits.WritesPerMinute)/60, d.Limits.WritesPerMinute)
 	b.meter = newMeter(d.Network.RetentionMS, d.Limits.BytesPerSender)
+	b.started = b.now()
 	bans, err := d.Store.Bans(ctx)
 	if err != nil {
 		return nil, err

@@ -60,41 +60,60 @@ func (b *Broker) PutObject(ctx context.Context, s *Session, kind Kind, digest en
 // store keeps a checked object; a raised floor takes effect at once.
 func (b *Broker) store(ctx context.Context, o Object) error {
 	o.Created = b.now()
+	if o.Kind == KindTopic {
+		if err := b.keepSchema(ctx, o); err != nil {
+			return err
+		}
+	}
 	if _, err := b.Store.Put(ctx, o, b.Limits.ObjectBytes); err != nil {
 		return err
 	}
 	if o.Kind != KindCertificate {
 		return nil
 	}
-	before, err := b.Store.RaiseFloor(ctx, o.DID, o.Inst, 0)
-	if err != nil || before >= o.Gen {
+	floor, err := b.Store.RaiseFloor(ctx, o.DID, o.Inst, o.Gen)
+	if err != nil {
 		return err
 	}
-	if _, err := b.Store.RaiseFloor(ctx, o.DID, o.Inst, o.Gen); err != nil {
-		return err
-	}
-	return b.void(ctx, envelope.Address(o.DID, o.Inst))
+	return b.void(ctx, envelope.Address(o.DID, o.Inst), floor)
 }
 
-// void ends every session of an address: its floor was raised, so whoever used
-// an older certificate is out until it shows a new one.
-func (b *Broker) void(ctx context.Context, addr string) error {
-	b.mu.Lock()
-	ban := b.bans[addr]
-	b.mu.Unlock()
-	ban.Addr, ban.Before = addr, b.now()
+// keepSchema keeps a record's schema as long as the record: it may be here
+// since another one, long ago.
+func (b *Broker) keepSchema(ctx context.Context, topic Object) error {
+	s, err := b.Store.Get(ctx, KindSchema, topic.Schema)
+	if err != nil || s.Expires >= topic.Expires {
+		return err
+	}
+	s.Expires = topic.Expires
+	_, err = b.Store.Put(ctx, s, b.Limits.ObjectBytes)
+	return err
+}
+
+// void ends every session of an address whose floor was raised: whoever used an
+// older certificate is out until it shows a new one. That it was done for a
+// floor is noted last, so that whatever fails here is made good when the
+// certificate is shown again.
+func (b *Broker) void(ctx context.Context, addr string, floor uint64) error {
+	b.banning.Lock()
+	defer b.banning.Unlock()
+	ban := b.ban(addr)
+	if ban.Floor >= floor {
+		return nil
+	}
+	ban.Addr, ban.Before = addr, max(ban.Before, b.now())
 	if ban.Reason == "" {
 		ban.Reason = "a certificate with a higher floor appeared"
 	}
-	if err := b.Store.Ban(ctx, ban); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	b.bans[addr] = ban
-	b.mu.Unlock()
+	b.refuse(ban)
 	if _, err := b.Plane.Kick(ctx, addr); err != nil {
 		return err
 	}
+	ban.Floor = floor
+	if err := b.Store.Ban(ctx, ban); err != nil {
+		return err
+	}
+	b.refuse(ban)
 	return nil
 }
 

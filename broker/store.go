@@ -63,6 +63,7 @@ type Ban struct {
 	Until  int64 // ms
 	Before int64 // tokens made before are void, ms
 	Reason string
+	Floor  uint64 // highest floor at which the sessions of older certificates were ended
 }
 
 // Store keeps mailboxes, directory, claims of blobs and bans. broker/conformance has the tests
@@ -76,8 +77,9 @@ type Store interface {
 	// Mailboxes returns up to limit mailboxes with addresses above after, in order.
 	Mailboxes(ctx context.Context, after string, limit int) ([]Mailbox, error)
 
-	// Put stores o, unless its digest is known (stored is false then), or the DID
-	// would hold more than quota bytes (ErrQuota).
+	// Put stores o, unless its digest is known (stored is false then, and what is
+	// there is kept as long as o would be), or the DID would hold more than quota
+	// bytes (ErrQuota).
 	Put(ctx context.Context, o Object, quota int64) (stored bool, err error)
 	// Get returns ErrNotFound when there is no such object.
 	Get(ctx context.Context, kind Kind, digest envelope.Digest) (Object, error)

@@ -157,8 +157,9 @@ func (b *Broker) challenged(n [32]byte) error {
 	if !hmac.Equal(n[16:], mac(b.keys.nonce, string(n[:16]))[:16]) {
 		return ErrChallenge
 	}
-	age := b.now() - int64(binary.BigEndian.Uint64(n[:]))
-	if age < 0 || age > challengeLife.Milliseconds() {
+	made := int64(binary.BigEndian.Uint64(n[:]))
+	// Which ones were answered is not known of those from before the start.
+	if age := b.now() - made; age < 0 || age > challengeLife.Milliseconds() || made < b.started {
 		return ErrChallenge
 	}
 	b.mu.Lock()

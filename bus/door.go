@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -127,22 +128,18 @@ func (s *Server) ID() string { return s.srv.ID() }
 
 // Clients lists the open connections of gateways.
 func (s *Server) Clients() ([]Client, error) {
-	const page = 1024
-	var out []Client
-	for offset := 0; ; offset += page {
-		z, err := s.srv.Connz(&server.ConnzOptions{Account: AccountGateway, Offset: offset, Limit: page})
-		if err != nil {
-			return nil, fmt.Errorf("connections: %w", err)
-		}
-		s.door.mu.RLock()
-		for _, c := range z.Conns {
-			out = append(out, Client{ID: c.Cid, Name: s.door.names[c.Cid], InMsgs: c.InMsgs, InBytes: c.InBytes})
-		}
-		s.door.mu.RUnlock()
-		if len(z.Conns) < page {
-			break
-		}
+	// All at once: between two pages connections come and go, and one that is
+	// passed over would be counted anew from its beginning.
+	z, err := s.srv.Connz(&server.ConnzOptions{Account: AccountGateway, Limit: math.MaxInt})
+	if err != nil {
+		return nil, fmt.Errorf("connections: %w", err)
 	}
+	out := make([]Client, 0, len(z.Conns))
+	s.door.mu.RLock()
+	for _, c := range z.Conns {
+		out = append(out, Client{ID: c.Cid, Name: s.door.names[c.Cid], InMsgs: c.InMsgs, InBytes: c.InBytes})
+	}
+	s.door.mu.RUnlock()
 	s.door.forget()
 	return out, nil
 }

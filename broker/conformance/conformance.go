@@ -215,7 +215,18 @@ func expiry(t *testing.T, s broker.Store) {
 			t.Fatal(now, n, err)
 		}
 	}
-	if n, err := s.Expire(ctx, 101, 10); err != nil || n != 1 {
+	// Whoever stores it again needs it for longer, or not at all.
+	for _, until := range []int64{150, 120} {
+		if stored, err := s.Put(ctx, broker.Object{Digest: digest(1), Kind: broker.KindCertificate, DID: did, Bytes: []byte{1}, Expires: until}, 100); err != nil || stored {
+			t.Fatal(stored, err)
+		}
+	}
+	for now, want := range map[int64]int{101: 0, 150: 0} {
+		if n, err := s.Expire(ctx, now, 10); err != nil || n != want {
+			t.Fatal(now, n, err)
+		}
+	}
+	if n, err := s.Expire(ctx, 151, 10); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	if _, err := s.Get(ctx, broker.KindCertificate, digest(1)); !errors.Is(err, broker.ErrNotFound) {
@@ -225,13 +236,13 @@ func expiry(t *testing.T, s broker.Store) {
 
 func bans(t *testing.T, s broker.Store) {
 	ctx := testkit.Context(t)
-	for _, b := range []broker.Ban{{Addr: "a", Until: 5, Before: 3, Reason: "one"}, {Addr: "a", Until: 9, Before: 8, Reason: "two"}} {
+	for _, b := range []broker.Ban{{Addr: "a", Until: 5, Before: 3, Reason: "one"}, {Addr: "a", Until: 9, Before: 8, Reason: "two", Floor: 1 << 52}} {
 		if err := s.Ban(ctx, b); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := s.Bans(ctx)
-	if err != nil || len(got) != 1 || got[0] != (broker.Ban{Addr: "a", Until: 9, Before: 8, Reason: "two"}) {
+	if err != nil || len(got) != 1 || got[0] != (broker.Ban{Addr: "a", Until: 9, Before: 8, Reason: "two", Floor: 1 << 52}) {
 		t.Fatal(got, err)
 	}
 	if err := s.Ping(ctx); err != nil {

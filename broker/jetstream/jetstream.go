@@ -133,6 +133,7 @@ func (p *Plane) subject(ctx context.Context, t *partition, pp int, addr string) 
 		s, err := p.js.Stream(ctx, bus.Stream(pp))
 		switch {
 		case errors.Is(err, js.ErrStreamNotFound):
+			t.subjects = nil
 		case err != nil:
 			return err
 		default:
@@ -146,6 +147,7 @@ func (p *Plane) subject(ctx context.Context, t *partition, pp int, addr string) 
 	}
 	next := append(slices.Clone(t.subjects), subject)
 	if _, err := p.js.CreateOrUpdateStream(ctx, p.streamConfig(pp, next)); err != nil {
+		t.loaded = false // it may be made, and the next change must not take it back
 		return err
 	}
 	t.subjects = next

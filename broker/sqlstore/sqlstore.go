@@ -99,8 +99,12 @@ func (s *Store) Mailboxes(ctx context.Context, after string, limit int) ([]broke
 func (s *Store) Put(ctx context.Context, o broker.Object, quota int64) (stored bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		stored = false
-		var n int
-		if err := tx.QueryRow(`SELECT COUNT(*) FROM objects WHERE kind = $1 AND digest = $2`, string(o.Kind), o.Digest.String()).Scan(&n); err != nil || n > 0 {
+		var until int64
+		err := tx.QueryRow(`SELECT expires FROM objects WHERE kind = $1 AND digest = $2`, string(o.Kind), o.Digest.String()).Scan(&until)
+		if err == nil && until < o.Expires {
+			_, err = tx.Exec(`UPDATE objects SET expires = $3 WHERE kind = $1 AND digest = $2`, string(o.Kind), o.Digest.String(), o.Expires)
+		}
+		if !sqlkit.IsNoRows(err) {
 			return err
 		}
 		var used int64
@@ -115,7 +119,7 @@ func (s *Store) Put(ctx context.Context, o broker.Object, quota int64) (stored b
 			return err
 		}
 		stored = true
-		_, err := tx.Exec(`INSERT INTO objects (kind, digest, did, inst, bytes, size, expires, created, cert, gen, nbf, naf, name, version, revision, schema)
+		_, err = tx.Exec(`INSERT INTO objects (kind, digest, did, inst, bytes, size, expires, created, cert, gen, nbf, naf, name, version, revision, schema)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 			string(o.Kind), o.Digest.String(), o.DID, int64(o.Inst), o.Bytes, size, o.Expires, o.Created, hexOf(o.Cert), int64(o.Gen),
 			o.NBF, o.NAF, o.Name, o.Version, int64(o.Revision), hexOf(o.Schema))
@@ -227,7 +231,8 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) (removed int, 
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		removed = 0
 		for _, g := range all {
-			res, err := tx.Exec(`DELETE FROM objects WHERE kind = $1 AND digest = $2`, g.kind, g.digest)
+			// It may be kept for longer meanwhile.
+			res, err := tx.Exec(`DELETE FROM objects WHERE kind = $1 AND digest = $2 AND expires < $3`, g.kind, g.digest, now)
 			if err != nil {
 				return err
 			}
@@ -247,18 +252,21 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) (removed int, 
 // Ban implements broker.Store.
 func (s *Store) Ban(ctx context.Context, b broker.Ban) error {
 	return wrap("ban", s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		_, err := tx.Exec(`INSERT INTO bans (addr, until, void_before, reason) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (addr) DO UPDATE SET until = excluded.until, void_before = excluded.void_before, reason = excluded.reason`, b.Addr, b.Until, b.Before, b.Reason)
+		_, err := tx.Exec(`INSERT INTO bans (addr, until, void_before, reason, floor) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (addr) DO UPDATE SET until = excluded.until, void_before = excluded.void_before, reason = excluded.reason, floor = excluded.floor`,
+			b.Addr, b.Until, b.Before, b.Reason, int64(b.Floor))
 		return err
 	}))
 }
 
 // Bans implements broker.Store.
 func (s *Store) Bans(ctx context.Context) ([]broker.Ban, error) {
-	rows, err := s.db.Query(ctx, `SELECT addr, until, void_before, reason FROM bans ORDER BY addr`)
+	rows, err := s.db.Query(ctx, `SELECT addr, until, void_before, reason, floor FROM bans ORDER BY addr`)
 	return collect(rows, err, func(r *sql.Rows) (broker.Ban, error) {
 		var b broker.Ban
-		err := r.Scan(&b.Addr, &b.Until, &b.Before, &b.Reason)
+		var floor int64
+		err := r.Scan(&b.Addr, &b.Until, &b.Before, &b.Reason, &floor)
+		b.Floor = uint64(floor)
 		return b, err
 	})
 }
