@@ -136,7 +136,7 @@ func TestWithoutASessionThereIsOnlyTheSignIn(t *testing.T) {
 		if w.Code != http.StatusUnauthorized {
 			t.Errorf("%s: status %d", path, w.Code)
 		}
-		has(t, path, w.Body.String(), "Open the console with a link")
+		has(t, path, w.Body.String(), "Open the console with a link", "export SPINE_URL=http://gateway.test\n", "spine link")
 		if len(f.asked) != 1 {
 			t.Errorf("%s: asked the API for %v", path, f.asked)
 		}
@@ -160,6 +160,11 @@ func TestALinkIsExchangedOnce(t *testing.T) {
 	}
 	if !strings.Contains(f.bodies[0], "spl_abc") {
 		t.Errorf("asked %v", f.bodies)
+	}
+	// Whoever has the whole link may put it into the form.
+	visitTo(t, f, "/open?token="+url.QueryEscape("http://gateway.test/open?token=spl_def"))
+	if last := f.bodies[len(f.bodies)-1]; last != `{"token":"spl_def"}` {
+		t.Errorf("a whole link: %s", last)
 	}
 	for name, change := range map[string]func(*http.Request){
 		"HEAD":       func(r *http.Request) { r.Method = http.MethodHead },
@@ -239,7 +244,7 @@ func TestSendingShowsProblemsByField(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("status %d", w.Code)
 	}
-	has(t, "the form", w.Body.String(), `aria-invalid="true"`, `aria-describedby=" f/n-problem"`, "must be: integer", `value="seven"`, `code <code>schema</code>`)
+	has(t, "the form", w.Body.String(), `aria-invalid="true"`, `aria-describedby="f/n-hint f/n-problem"`, "must be: integer", ", at <code>/n</code>", `value="seven"`, `code <code>schema</code>`)
 	hasNot(t, "the form", w.Body.String(), "<html")
 	var d gateway.Draft
 	if err := json.Unmarshal([]byte(f.bodies[len(f.bodies)-2]), &d); err != nil || string(d.Body) != `{"n":"seven"}` || d.IdempotencyKey != "k1" {

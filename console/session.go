@@ -14,17 +14,20 @@ import (
 func (c *Console) open(w http.ResponseWriter, r *http.Request) {
 	v := &visit{Console: c, w: w, r: r}
 	token := r.URL.Query().Get("token")
+	if _, after, whole := strings.Cut(token, "/open?token="); whole { // put into the form as it was printed
+		token = after
+	}
 	// A browser that only looks ahead, or a program that looks at links, must
 	// not use the token up.
 	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || token == "" {
-		_ = v.show(http.StatusOK, pages.SignIn(c.assets.url, nil))
+		_ = v.show(http.StatusOK, pages.SignIn(c.assets.url, v.base(), nil))
 		return
 	}
 	carrier := &visitor{api: c.API, visit: r}
 	api := client.NewWithTransport(v.base(), carrier)
 	_, cookies, err := api.OpenSession(r.Context(), token)
 	if err != nil {
-		_ = v.show(problem.From(err).Status, pages.SignIn(c.assets.url, err))
+		_ = v.show(problem.From(err).Status, pages.SignIn(c.assets.url, v.base(), err))
 		return
 	}
 	for _, k := range cookies {

@@ -129,7 +129,7 @@ func (v *visit) fail(err error) {
 		if _, cookie := v.r.Header["Cookie"]; !cookie {
 			p = nil // a first visit is no failure
 		}
-		show = v.show(status, pages.SignIn(v.assets.url, asError(p)))
+		show = v.show(status, pages.SignIn(v.assets.url, v.base(), asError(p)))
 	case v.fragment():
 		show = v.show(status, components.Problem("That did not work", p))
 	case v.session == nil:

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/digital-spine/spine/gateway"
+	"github.com/digital-spine/spine/internal/problem"
 )
 
 // People are the names that this gateway's people gave to DIDs.
@@ -170,6 +171,13 @@ func stepTone(name string) tone {
 		return tone{"warn", "alert", ""}
 	}
 	return tone{"", "dot", ""}
+}
+
+// place is where in a document an error is, as a JSON pointer; empty if it is
+// not known, or the document as a whole.
+func place(err error) string {
+	at, _ := problem.From(err).Details["pointer"].(string)
+	return Clip(at, 100)
 }
 
 // Severity icons.

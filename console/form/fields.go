@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // builder makes the tree of fields and counts them.
@@ -159,6 +160,14 @@ func scalar(v any) string {
 
 // expects says in a few words what a schema allows.
 func expects(o *Object) string {
+	says := bounds(o)
+	if kindOf(o) == KindInteger {
+		return strings.TrimSuffix("whole number, "+says, ", ")
+	}
+	return says
+}
+
+func bounds(o *Object) string {
 	low, high := number(o.Get("minimum")), number(o.Get("maximum"))
 	above, below := number(o.Get("exclusiveMinimum")), number(o.Get("exclusiveMaximum"))
 	switch {

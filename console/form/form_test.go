@@ -122,6 +122,16 @@ func TestListsGrowAndShrinkWithinTheirBounds(t *testing.T) {
 	}
 }
 
+func TestFieldsSayWhatTheyTake(t *testing.T) {
+	s := parse(t, `{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer","minimum":1,"maximum":9},"c":{"type":"number","minimum":1},"d":{"type":"number"}}}`)
+	want := []string{"whole number", "whole number, 1 to 9", "at least 1", ""}
+	for i, f := range s.Fields(nil).Fields {
+		if f.Unit != want[i] {
+			t.Errorf("%s: %q, want %q", f.Name, f.Unit, want[i])
+		}
+	}
+}
+
 func TestProblemsGoToTheirField(t *testing.T) {
 	s := parse(t, bid)
 	f := s.Fields(s.Decode(url.Values{"/id": {"x"}, "/steps/0/q": {"-1"}}))

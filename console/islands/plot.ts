@@ -3,10 +3,14 @@
 //   data-names   what the lines are called, apart by , or ;
 //   data-colors  in, out, refused, with -dash for a dashed line
 //   data-unit    put behind values
+//   data-axis    put behind the numbers along the axis, where the title does not say it
 // What is drawn is told to screen readers by its aria-label, from the server.
 import { zone } from "./time";
 
 declare const uPlot: any;
+
+// grouped is a number with thin spaces between thousands, as on the rest of a page.
+const grouped = (n: number) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 class Plot extends HTMLElement {
   static observedAttributes = ["data-rows"];
@@ -52,7 +56,8 @@ class Plot extends HTMLElement {
 
   private value(v: number | null | undefined): string {
     if (v == null) return "–";
-    return (v >= 100 ? String(Math.round(v)) : String(Math.round(v * 10) / 10)) + (this.dataset.unit ?? "");
+    const n = v >= 100 ? Math.round(v) : Math.round(v * 10) / 10;
+    return grouped(n) + (this.dataset.unit ?? "");
   }
 
   private color(name: string): string {
@@ -89,7 +94,7 @@ class Plot extends HTMLElement {
         scales: { x: { time: true }, y: { range: (_: any, _min: number, max: number) => [0, max > 0 ? max * 1.15 : 1] } },
         axes: [
           { ...axis, size: 26, grid: { show: false }, space: 70, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-          { ...axis, size: 46, space: 34 },
+          { ...axis, size: 54, space: 34, values: (_: any, at: number[]) => at.map((v) => grouped(v) + (v > 0 ? (this.dataset.axis ?? "") : "")) },
         ],
         series: [{}, ...series],
         hooks: { setCursor: [(u: any) => this.point(u)] },
