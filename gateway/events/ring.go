@@ -25,12 +25,15 @@ const (
 	perWrite = 512     // events of one write
 	MaxList  = 1000    // events of one answer
 	MaxWait  = 30 * time.Second
+
+	retryFirst = time.Second // until events are stored that could not be
+	retryMost  = time.Minute
 )
 
 // Store keeps events durably.
 type Store interface {
 	// Append numbers events in order, sets their N, and drops all but the
-	// newest keep.
+	// newest keep. With an error, N may be set: it was made if they are there.
 	Append(ctx context.Context, list []gateway.Event, keep int64) error
 	// List returns up to max events above number after, rising; kind and code
 	// select unless empty.
@@ -89,19 +92,20 @@ func (r *Ring) Emit(_ context.Context, e gateway.Event) {
 // Dropped returns how many events found no room.
 func (r *Ring) Dropped() int64 { return r.dropped.Load() }
 
-// Run writes events until ctx ends, then what is still queued.
+// Run writes events until ctx ends, then what is still queued. What the store
+// does not take is tried again, while others wait in the queue.
 func (r *Ring) Run(ctx context.Context) error {
 	for {
 		select {
 		case e := <-r.queue:
-			r.write(ctx, e)
+			r.write(ctx, r.gather(e))
 		case <-ctx.Done():
 			rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			for {
 				select {
 				case e := <-r.queue:
-					r.write(rest, e)
+					r.last(rest, r.gather(e))
 				default:
 					return nil
 				}
@@ -110,8 +114,8 @@ func (r *Ring) Run(ctx context.Context) error {
 	}
 }
 
-// write stores an event and all that are waiting behind it.
-func (r *Ring) write(ctx context.Context, first gateway.Event) {
+// gather returns an event and those that are waiting behind it.
+func (r *Ring) gather(first gateway.Event) []gateway.Event {
 	batch := []gateway.Event{first}
 	for len(batch) < perWrite {
 		select {
@@ -122,14 +126,56 @@ func (r *Ring) write(ctx context.Context, first gateway.Event) {
 		}
 		break
 	}
-	if err := r.store.Append(context.WithoutCancel(ctx), batch, Keep); err != nil {
+	return batch
+}
+
+// write stores events, however often that has to be tried.
+func (r *Ring) write(ctx context.Context, batch []gateway.Event) {
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		err := r.append(context.WithoutCancel(ctx), batch)
+		if err == nil {
+			return
+		}
+		r.log.Error("events not stored yet", "count", len(batch), "err", err)
+		select {
+		case <-r.clock.After(wait):
+		case <-ctx.Done():
+			rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			r.last(rest, batch)
+			return
+		}
+	}
+}
+
+// last stores events at the end, when there is no time to try it again.
+func (r *Ring) last(ctx context.Context, batch []gateway.Event) {
+	if err := r.append(ctx, batch); err != nil {
 		r.log.Error("events not stored", "count", len(batch), "err", err)
-		return
+	}
+}
+
+// append stores events unless they are stored: an attempt before may have told
+// an error and been made. Only this Ring makes numbers.
+func (r *Ring) append(ctx context.Context, batch []gateway.Event) error {
+	made := false
+	if n := batch[len(batch)-1].N; n > 0 {
+		list, err := r.store.List(ctx, n-1, "", "", 1)
+		if err != nil {
+			return err
+		}
+		made = len(list) > 0
+	}
+	if !made {
+		if err := r.store.Append(ctx, batch, Keep); err != nil {
+			return err
+		}
 	}
 	r.mu.Lock()
 	close(r.wake)
 	r.wake = make(chan struct{})
 	r.mu.Unlock()
+	return nil
 }
 
 // Query selects events.
