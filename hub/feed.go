@@ -123,6 +123,12 @@ func (h *Hub) Events(ctx context.Context, after int64, wait time.Duration) (even
 	defer timer.Stop()
 	for {
 		news := h.feed.next() // before the query, or an event between the two is slept through
+		events, err = h.store.Events(ctx, after, MaxEvents)
+		if err != nil {
+			return nil, after, false, err
+		}
+		// After the events: those that were forgotten before they could be read
+		// are missed.
 		first, last, err := h.store.EventRange(ctx)
 		if err != nil {
 			return nil, after, false, err
@@ -130,12 +136,11 @@ func (h *Hub) Events(ctx context.Context, after int64, wait time.Duration) (even
 		if after > last {
 			return nil, last, true, nil
 		}
-		events, err = h.store.Events(ctx, after, MaxEvents)
-		if err != nil {
-			return nil, after, false, err
-		}
 		if len(events) > 0 {
-			return events, events[len(events)-1].N, after != 0 && first > after+1, nil
+			return events, events[len(events)-1].N, after != 0 && first > after+1 && events[0].N > after+1, nil
+		}
+		if last > after {
+			continue // it was written between the two
 		}
 		if wait == 0 {
 			return nil, after, false, nil
