@@ -124,6 +124,15 @@ func sessions(t *testing.T, s Stores) {
 	list, err = s.Intake.Expired(ctx, 11, 10)
 	ok(t, err)
 	same(t, list, []intake.SessionRow{c})
+	d := b
+	d.Secret = nil
+	ok(t, s.Intake.Commit(ctx, &intake.Round{Sessions: []intake.SessionRow{d}}))
+	list, err = s.Intake.Secrets(ctx, 1001, 10)
+	ok(t, err)
+	same(t, list, []intake.SessionRow{c, a})
+	list, err = s.Intake.Secrets(ctx, 1000, 10)
+	ok(t, err)
+	same(t, list, []intake.SessionRow{c})
 	// A stable row changes its ledger and nothing else.
 	a2 := a
 	a2.Stable, a2.Ledger, a2.Due, a2.Code, a2.Secret = true, []byte("more"), false, "ignored", nil

@@ -83,7 +83,7 @@ func (x *Intake) arrivedLive(a *Await) {
 
 // tellLive tells live views once the round is committed.
 func (x *Intake) tellLive(list []gateway.Entry) {
-	x.later(func(context.Context) {
+	x.told = append(x.told, func(context.Context) {
 		for i := range list {
 			x.d.Activity.Message(list[i])
 			if list[i].State == inbox.StateVerified {

@@ -70,12 +70,28 @@ func (b breaking) Session(ctx context.Context, sid [32]byte) (*intake.SessionRow
 	return one(b, func() (*intake.SessionRow, error) { return b.Store.Session(ctx, sid) })
 }
 
+func (b breaking) SessionByID(ctx context.Context, id int64) (*intake.SessionRow, error) {
+	return one(b, func() (*intake.SessionRow, error) { return b.Store.SessionByID(ctx, id) })
+}
+
 func (b breaking) SessionsOf(ctx context.Context, lane int64, limit int) ([]intake.SessionRow, error) {
 	return one(b, func() ([]intake.SessionRow, error) { return b.Store.SessionsOf(ctx, lane, limit) })
 }
 
 func (b breaking) Unsettled(ctx context.Context, after int64, limit int) ([]intake.SessionRow, error) {
 	return one(b, func() ([]intake.SessionRow, error) { return b.Store.Unsettled(ctx, after, limit) })
+}
+
+func (b breaking) Secrets(ctx context.Context, before int64, limit int) ([]intake.SessionRow, error) {
+	return one(b, func() ([]intake.SessionRow, error) { return b.Store.Secrets(ctx, before, limit) })
+}
+
+func (b breaking) Expired(ctx context.Context, now int64, limit int) ([]intake.SessionRow, error) {
+	return one(b, func() ([]intake.SessionRow, error) { return b.Store.Expired(ctx, now, limit) })
+}
+
+func (b breaking) ParkedBefore(ctx context.Context, at int64, limit int) ([]intake.ParkedRow, error) {
+	return one(b, func() ([]intake.ParkedRow, error) { return b.Store.ParkedBefore(ctx, at, limit) })
 }
 
 func (b breaking) Lane(ctx context.Context, id int64) (*intake.LaneRow, error) {
@@ -292,6 +308,11 @@ func breakOff(t *testing.T, w *world, b *breaks, restart bool) {
 		t.Error("a receipt was lost on its way to the outbox")
 	}
 	custody()
+	for _, code := range []string{"hole", "role_revoked"} {
+		if n := w.events.count(code); n != 1 && b.cut == nil {
+			t.Errorf("event %s was told %d times", code, n)
+		}
+	}
 	w.halt()
 	if left := w.in.Left(); left != "" || w.in.Active() > 0 {
 		t.Errorf("in progress for ever: %s; %d sessions", left, w.in.Active())

@@ -25,6 +25,8 @@ type Intake struct {
 
 	r       *Round // what the round in hand changes
 	after   []func(context.Context)
+	told    []func(context.Context) // what is told of it, also when it is only known later that it was committed
+	asked   bool                    // the store was asked to commit it
 	last    Last
 	byID    map[int64]*session
 	bySID   map[envelope.Digest]*session
@@ -205,53 +207,6 @@ func stopTimer(t clockwork.Timer) {
 	}
 }
 
-// turn is one round. A round that cannot be committed is tried again from the
-// store: memory is dropped, and nothing is acknowledged. There is no round with
-// less than all of what start reads.
-func (x *Intake) turn(ctx context.Context, in *input) {
-	read := true
-	for attempt := 0; ; attempt++ {
-		var err error
-		if !read {
-			err = x.start(ctx)
-			read = err == nil
-		}
-		if read {
-			if err = x.round(ctx, in); err != nil {
-				x.broken(in)
-				read = false
-			}
-		}
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		x.log.Error("intake round failed; nothing was acknowledged", "error", err, "attempt", attempt)
-		select {
-		case <-ctx.Done():
-			return
-		case <-x.d.Clock.After(min(time.Second<<min(attempt, 5), 30*time.Second)):
-		}
-	}
-}
-
-// broken takes back what a round that failed left in memory that start does not
-// read again.
-func (x *Intake) broken(in *input) {
-	x.taking -= x.begun
-	x.begun = 0
-	in.judged, in.bodies, in.news = nil, nil, nil                // judged, fetched and told again
-	for _, rows := range [2][]inbox.Row{x.r.Entries, x.r.Fill} { // the commit may have been made, and only its answer lost
-		for i := range rows {
-			x.d.Inbox.Released(rows[i].Topic)
-		}
-	}
-	for _, r := range x.r.Release {
-		if s := x.byID[r.ID/inbox.MaxSeq]; s != nil && s.core != nil {
-			x.d.Inbox.Released(s.core.Topic)
-		}
-	}
-}
-
 // start reads what the loop needs from the store.
 func (x *Intake) start(ctx context.Context) error {
 	last, err := x.d.Store.Last(ctx)
@@ -310,7 +265,7 @@ func (x *Intake) start(ctx context.Context) error {
 
 // round decides about one batch, commits it and only then lets the world know.
 func (x *Intake) round(ctx context.Context, in *input) error {
-	x.r, x.after, x.begun = &Round{}, x.after[:0], 0
+	x.r, x.after, x.told, x.begun, x.asked = &Round{}, x.after[:0], x.told[:0], 0, false
 	clear(x.roundID)
 	clear(x.roundD)
 	for _, c := range in.changed {
@@ -345,6 +300,7 @@ func (x *Intake) round(ctx context.Context, in *input) error {
 		return err
 	}
 	x.collectDirty()
+	x.asked = true
 	if err := x.d.Store.Commit(ctx, x.r); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -363,8 +319,10 @@ func (x *Intake) round(ctx context.Context, in *input) error {
 			}
 		}
 	}
-	for _, f := range x.after {
-		f(ctx)
+	for _, list := range [2][]func(context.Context){x.told, x.after} {
+		for _, f := range list {
+			f(ctx)
+		}
 	}
 	for t := range topics {
 		x.d.Inbox.Released(t)

@@ -100,7 +100,7 @@ func about(s *session, kind, code string, from, to uint64, text string) gateway.
 // report emits an event once the round is committed.
 func (x *Intake) report(e gateway.Event) {
 	e.At = x.now()
-	x.later(func(ctx context.Context) { x.d.Events.Emit(ctx, e) })
+	x.told = append(x.told, func(ctx context.Context) { x.d.Events.Emit(ctx, e) })
 }
 
 // throttle counts a message dropped for want of budget and reports it at most
