@@ -6,6 +6,7 @@ package contacts
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,15 +41,30 @@ type Book struct {
 
 // Open reads the contacts of a store.
 func Open(ctx context.Context, s Store) (*Book, error) {
-	list, err := s.List(ctx)
-	if err != nil {
+	b := &Book{store: s}
+	if err := b.read(ctx); err != nil {
 		return nil, err
 	}
-	b := &Book{store: s, names: make(map[string]string, len(list))}
+	return b, nil
+}
+
+// read takes the names as the store has them.
+func (b *Book) read(ctx context.Context) error {
+	list, err := b.store.List(ctx)
+	if err != nil {
+		return err
+	}
+	b.names = make(map[string]string, len(list))
 	for _, c := range list {
 		b.names[c.DID] = c.Name
 	}
-	return b, nil
+	return nil
+}
+
+// failed is the error of a change that the store may have made in spite of it.
+// The caller holds the lock.
+func (b *Book) failed(ctx context.Context, err error) error {
+	return errors.Join(err, b.read(context.WithoutCancel(ctx)))
 }
 
 // Name returns the name of a DID in normal form, "" when it has none. A nil
@@ -93,7 +109,7 @@ func (b *Book) Put(ctx context.Context, did, name string) (*gateway.Contact, err
 		return nil, problem.New(http.StatusConflict, "contacts_full", "there are as many contacts as there may be")
 	}
 	if err := b.store.Put(ctx, c); err != nil {
-		return nil, err
+		return nil, b.failed(ctx, err)
 	}
 	b.names[did] = name
 	return &c, nil
@@ -110,7 +126,7 @@ func (b *Book) Delete(ctx context.Context, did string) error {
 		return ErrUnknown
 	}
 	if err := b.store.Delete(ctx, did); err != nil {
-		return err
+		return b.failed(ctx, err)
 	}
 	delete(b.names, did)
 	return nil
