@@ -20,5 +20,9 @@
 //
 // It never answers NAK, never believes the broker, and hands nothing over
 // itself: that is package inbox. It does not send: receipts go out through
-// Replies, receipts that come in go to ReceiptSink.
+// Replies, and are owed until they went; receipts that come in go to ReceiptSink,
+// and are acknowledged when it dealt with them.
+//
+// What is unsettled is stored as that, so that the next process, or this one
+// after a round that failed, takes up what waited: it starts from the store alone.
 package intake

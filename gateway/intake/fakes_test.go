@@ -271,17 +271,22 @@ func (r *replies) lane(sid envelope.Digest) *envelope.Lane {
 type sink struct {
 	mu   sync.Mutex
 	got  int
+	wire [][]byte
 	fail int // receipts that cannot be dealt with, from now
 }
 
-func (s *sink) Receipt(context.Context, string, []byte) error {
+func (s *sink) Receipt(_ context.Context, _ string, wire []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail > 0 {
 		s.fail--
+		if s.fail%2 == 0 {
+			return fmt.Errorf("%w: %w", envelope.BadCert.Errorf("absent"), trust.ErrAbsent)
+		}
 		return errors.New("not dealt with on purpose")
 	}
 	s.got++
+	s.wire = append(s.wire, wire)
 	return nil
 }
 

@@ -2,10 +2,12 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/digital-spine/spine/envelope"
+	"github.com/digital-spine/spine/gateway/trust"
 )
 
 // fetch reads the mailbox. It is one batch ahead of the loop and no more: a
@@ -51,8 +53,16 @@ func (x *Intake) fetch(ctx context.Context, out chan<- []Delivery) {
 const (
 	maxReceipts     = 10_000
 	maxReceiptBytes = 64 << 20
-	maxTries        = 100 // of one sender's in a row that could not be dealt with
+	maxTries        = 100    // of one sender's in a row that could not be dealt with
+	failingFor      = 15_000 // ms that the newer ones of its sender wait for one to come again
 )
+
+// failing is a sender's receipt that could not be dealt with yet.
+type failing struct {
+	receipt envelope.Digest
+	until   int64 // ms
+	tries   int   // in a row
+}
 
 // receiptIn is a receipt on its way to the outbox.
 type receiptIn struct {
@@ -92,7 +102,7 @@ func (b *receiptBox) take() []receiptIn {
 // passReceipts hands receipts to the outbox, whose checks may need look-ups. It
 // acknowledges what was dealt with: done, or refused with a code.
 func (x *Intake) passReceipts(ctx context.Context) {
-	failed := make(map[string]int) // in a row, by sender
+	failed := make(map[string]*failing) // by sender
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,6 +110,10 @@ func (x *Intake) passReceipts(ctx context.Context) {
 		case <-x.receipts.ready:
 		}
 		for _, in := range x.receipts.take() {
+			f, now := failed[in.sender], x.now()
+			if f != nil && now < f.until && envelope.Sum(in.wire) != f.receipt {
+				continue // what is newer would have the older one ignored
+			}
 			err := x.d.Receipts.Receipt(ctx, in.sender, in.wire)
 			if ctx.Err() != nil {
 				return
@@ -107,11 +121,19 @@ func (x *Intake) passReceipts(ctx context.Context) {
 			if err != nil {
 				x.log.Debug("a receipt was not taken", "sender", in.sender, "error", err)
 			}
-			if err != nil && envelope.CodeOf(err) == "" && failed[in.sender] < maxTries && len(failed) < maxStrange {
-				failed[in.sender]++
+			again := err != nil && (envelope.CodeOf(err) == "" || errors.Is(err, trust.ErrAbsent))
+			if again && f == nil && len(failed) < maxStrange {
+				f = &failing{}
+				failed[in.sender] = f
+			}
+			if again && f != nil && f.tries < maxTries {
+				f.receipt, f.until = envelope.Sum(in.wire), now+failingFor
+				f.tries++
 				continue // the broker delivers it again
 			}
-			delete(failed, in.sender)
+			if !again {
+				delete(failed, in.sender)
+			}
 			if in.ack == nil {
 				continue
 			}

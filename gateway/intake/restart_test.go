@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -86,29 +87,46 @@ func TestAReceiptIsOwedUntilItIsSent(t *testing.T) {
 }
 
 // A receipt that came in is acknowledged to the broker when the outbox dealt
-// with it, and not before; none of many is dropped.
+// with it, and not before; a newer one of its sender waits for it, and none of
+// many is dropped.
 func TestReceiptsAreAcknowledgedWhenDealtWith(t *testing.T) {
 	held(t, func(t *testing.T, w *world) {
 		s := w.sender()
-		r := must(envelope.NewReceipt(background, edSigner{s.key}, envelope.ReceiptBody{Cert: s.cert.Digest(), Package: s.pkg.Digest(), At: 1,
-			Lanes: []envelope.Lane{{UpTo: -1}}}))
+		receipt := func(at int64) []byte {
+			return must(envelope.NewReceipt(background, edSigner{s.key}, envelope.ReceiptBody{Cert: s.cert.Digest(), Package: s.pkg.Digest(), At: at,
+				Lanes: []envelope.Lane{{UpTo: -1}}})).Bytes()
+		}
+		got := func() int { w.sink.mu.Lock(); defer w.sink.mu.Unlock(); return w.sink.got }
 		w.sink.mu.Lock()
 		w.sink.fail = 2
 		w.sink.mu.Unlock()
-		for range 3 {
-			s.send(r.Bytes())
-		}
-		got := func() int { w.sink.mu.Lock(); defer w.sink.mu.Unlock(); return w.sink.got }
-		w.until("one is dealt with", func() bool { return got() == 1 })
+		s.send(receipt(1), receipt(2))
 		w.pass(time.Minute)
-		if w.mail.acked != 1 {
-			t.Fatalf("%d receipts were acknowledged, one was dealt with", w.mail.acked)
+		if got() > 0 || w.mail.acked > 0 {
+			t.Fatalf("%d were taken, %d acknowledged, the first could not be dealt with", got(), w.mail.acked)
 		}
-		w.restart()
+		w.mail.again()
+		w.pass(5 * time.Second)
+		if got() > 0 || w.mail.acked > 0 {
+			t.Fatalf("%d were taken, %d acknowledged, the first could not be dealt with", got(), w.mail.acked)
+		}
+		w.mail.again()
+		w.settled()
+		for i, wire := range w.sink.wire {
+			if !bytes.Equal(wire, receipt(int64(i+1))) {
+				t.Fatal("the newer was taken first")
+			}
+		}
+		w.sink.mu.Lock()
+		w.sink.fail = 1
+		w.sink.mu.Unlock()
+		s.send(receipt(3))
+		w.pass(time.Second)
+		w.restart() // it comes again to the next process
 		w.settled()
 		var many [][]byte
 		for range 1000 {
-			many = append(many, r.Bytes())
+			many = append(many, receipt(4))
 		}
 		s.send(many...)
 		w.until("all are dealt with", func() bool { return got() == 1003 })

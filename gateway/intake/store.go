@@ -47,7 +47,7 @@ type SessionRow struct {
 	Secret  []byte // S sealed under a local key; nil once destroyed
 	Ledger  []byte
 	Info    []byte // inbox.SessionInfo, once open
-	Due     bool   // a receipt is owed
+	Due     bool   // a receipt is owed, or something else is unsettled
 	Since   int64  // first seen, ms
 	Expires int64  // naf + R, ms
 	Stable  bool   // only Ledger and Due changed since it was written
@@ -159,7 +159,7 @@ type Store interface {
 	SessionByID(ctx context.Context, id int64) (*SessionRow, error)
 	// SessionsOf returns a lane's sessions in the order of their ids, newest limit.
 	SessionsOf(ctx context.Context, lane int64, limit int) ([]SessionRow, error)
-	// Unsettled returns sessions that wait, owe a receipt or have holes, after id.
+	// Unsettled returns sessions that are Unknown, Waiting or Due, after id.
 	Unsettled(ctx context.Context, after int64, limit int) ([]SessionRow, error)
 	// Expired returns sessions whose Expires is below now.
 	Expired(ctx context.Context, now int64, limit int) ([]SessionRow, error)

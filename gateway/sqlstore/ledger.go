@@ -215,7 +215,7 @@ func (s *Intake) SessionsOf(ctx context.Context, lane int64, limit int) ([]intak
 		` FROM intake_session WHERE lane = $1 ORDER BY id DESC LIMIT $2) AS newest ORDER BY id`, lane, limit))
 }
 
-// Unsettled returns sessions that wait, owe a receipt or have holes.
+// Unsettled returns sessions of which something is unsettled.
 func (s *Intake) Unsettled(ctx context.Context, after int64, limit int) ([]intake.SessionRow, error) {
 	return scanLedgers(s.db.Query(ctx, `SELECT `+ledgerColumns+` FROM intake_session WHERE id > $1 AND (state < 2 OR due <> 0) ORDER BY id LIMIT $2`, after, limit))
 }
