@@ -40,7 +40,7 @@ func hintOf(err error, p *problem.Error) string {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another program listens there: stop it, or choose another address"
 	case errors.Is(err, fs.ErrPermission):
-		return "choose a place that you may write to, or ask its owner"
+		return "this user has no rights there: ask its owner, or choose another place"
 	}
 	return ""
 }

@@ -31,7 +31,7 @@ func TestHintOf(t *testing.T) {
 		want string
 	}{
 		{own, "its own"},
-		{fmt.Errorf("x: %w", fs.ErrPermission), "choose a place"},
+		{fmt.Errorf("x: %w", fs.ErrPermission), "no rights there"},
 		{&advised{errors.New("x"), "so"}, "so"},
 		{errors.New("x"), ""},
 		{problem.New(400, "http_415", ""), "a gateway?"},
