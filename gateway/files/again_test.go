@@ -77,3 +77,53 @@ func TestCompleteAndNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestDoubtOutlivesAStart: a file of which the broker has other bytes than it
+// says is brought there again, though the gateway was killed meanwhile, or the
+// store did not say that it noted the doubt.
+func TestDoubtOutlivesAStart(t *testing.T) {
+	for name, lost := range map[string]bool{"killed": false, "the answer is lost": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx := testkit.Context(t)
+			rows := &failing{}
+			rows.good.Store(1 << 40)
+			h := newHouse(t)
+			h.rows = func(s files.Store) files.Store { rows.Store = s; return rows }
+			box := h.open()
+			want := content(1, 5000)
+			id := h.put("x", want)
+			o := h.object(id, until)
+			if err := next(t, h.pushed); err != nil {
+				t.Fatal(err)
+			}
+			good := h.broker.blobs[o.Parts[0]]
+			h.broker.blobs[o.Parts[0]] = make([]byte, len(good))
+			if lost {
+				rows.done.Store(true)
+				rows.good.Store(0)
+				if err := box.Repush(ctx, id); !errors.Is(err, errDisk) {
+					t.Fatal(err)
+				}
+				rows.good.Store(1 << 40)
+				h.later(time.Hour)
+			} else {
+				h.broker.fail = func(string, [32]byte) error { return errors.New("the broker is away") }
+				if err := box.Repush(ctx, id); err != nil {
+					t.Fatal(err)
+				}
+				h.close()
+				h.broker.fail = nil
+				h.open()
+			}
+			if err := next(t, h.pushed); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(h.broker.blobs[o.Parts[0]], good) {
+				t.Fatal("the broker has the other bytes still")
+			}
+			if r, err := h.store.Files().Row(ctx, id); err != nil || r.State != files.StateReady || r.Pushed < until {
+				t.Fatalf("%+v, %v", r, err)
+			}
+		})
+	}
+}

@@ -69,7 +69,7 @@ type Row struct {
 	At        int64  // ms
 	Touched   int64  // ms; an upload's last progress
 	Keep      int64  // ms; kept at least until then, for messages that need it
-	Pushed    int64  // ms; all parts lie with the broker until then, 0: not
+	Pushed    int64  // ms; all parts lie with the broker until then, 0: not, below 0: other bytes lie there
 	Channel   string // where it came, went or shall go
 	From      string // sender of a received one
 	OID       [16]byte

@@ -19,11 +19,15 @@ const (
 	retryMost  = time.Minute
 )
 
+// pushDoubted is Row.Pushed of a file of which a recipient found other bytes at
+// the broker than the broker says it has.
+const pushDoubted = -1
+
 // push is a file on its way to the broker.
 type push struct {
 	until   int64 // its parts shall stay there until then; guarded by Box.mu
 	waiting bool  // somebody asked since it began; guarded by Box.mu
-	doubted bool  // a recipient found other bytes than the broker says it has; guarded by Box.mu
+	doubted bool  // Row.Pushed was made pushDoubted since it began; guarded by Box.mu
 	through atomic.Int64
 	early   chan struct{}       // closed when no early part is under way; nil: none was
 	left    int                 // early parts under way; guarded by Box.mu
@@ -97,7 +101,7 @@ func (b *Box) Repush(ctx context.Context, file string) error {
 	until := int64(0)
 	r, err := b.store.Change(ctx, file, func(r *Row) error {
 		until = max(r.Keep, r.Pushed, b.now())
-		r.Pushed = 0
+		r.Pushed = pushDoubted
 		if r.State == StateReady {
 			r.State = StatePushing
 		}
@@ -241,7 +245,7 @@ func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64, d
 	for i, h := range parts {
 		hashes[i], size[h] = h, o.SealedPart(i)
 	}
-	missing := hashes
+	missing, doubted := hashes, doubted || r.Pushed == pushDoubted
 	switch early := b.allThere(p, hashes, until); {
 	case doubted:
 	case early:
@@ -273,6 +277,9 @@ func (b *Box) pushOnce(ctx context.Context, file string, p *push, until int64, d
 		return err
 	}
 	_, err = b.store.Change(ctx, file, func(r *Row) error {
+		if r.Pushed == pushDoubted && !doubted {
+			return nil // doubted meanwhile: Repush has it brought there again
+		}
 		r.Pushed, r.Code = max(r.Pushed, until), ""
 		if r.State == StatePushing {
 			r.State = StateReady
