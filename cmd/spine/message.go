@@ -97,10 +97,8 @@ func (c *sendCmd) body(a *app) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Body == "-" || c.From != "" {
-		if len(bytes.TrimSpace(body)) == 0 {
-			return nil, problem.New(400, "body_empty", "there is nothing in "+cmp.Or(c.From, "standard input"))
-		}
+	if (c.Body == "-" || c.From != "") && len(bytes.TrimSpace(body)) == 0 {
+		return nil, problem.New(400, "body_empty", "there is nothing in "+cmp.Or(c.From, "standard input"))
 	}
 	if err := schema.CheckJSON(body, schema.Limits{}); err != nil {
 		code, hint := problem.CodeOf(err), `quote it for the shell, such as '{"n":1}'; a text is JSON in double quotes: '"hello"'`

@@ -170,10 +170,15 @@ func enrolAll(ctx context.Context, gateways map[string]*client.Client) error {
 }
 
 // Enrol has a party ask for a role and the issuer grant it, unless the party
-// holds a credential for it that was not revoked. A hub that has not seen the
-// role's definition yet is asked again until ctx ends.
+// holds a credential for it that was not revoked. A gateway that is not ready
+// yet, or whose hub has not seen the role's definition, is asked again until ctx
+// ends.
 func Enrol(ctx context.Context, party, issuer *client.Client, role string) error {
-	held, err := party.Credentials(ctx)
+	var held *client.Credentials
+	err := again(ctx, func() (err error) {
+		held, err = party.Credentials(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -183,11 +188,26 @@ func Enrol(ctx context.Context, party, issuer *client.Client, role string) error
 		}
 	}
 	var e *client.Enrolment
+	err = again(ctx, func() (err error) {
+		e, err = party.Enrol(ctx, role)
+		return err
+	})
+	if err != nil || e.Status == "issued" {
+		return err
+	}
+	return again(ctx, func() error {
+		_, err := issuer.Issue(ctx, e.ID)
+		return err
+	})
+}
+
+// again repeats what may only be asked for too early.
+func again(ctx context.Context, fn func() error) error {
 	for {
-		if e, err = party.Enrol(ctx, role); err == nil {
-			break
-		}
-		if code := problem.CodeOf(err); code != "role_unknown" && code != "unreachable" && code != "not_ready" {
+		err := fn()
+		switch problem.CodeOf(err) {
+		case "role_unknown", "unreachable", "not_ready":
+		default:
 			return err
 		}
 		select {
@@ -196,9 +216,4 @@ func Enrol(ctx context.Context, party, issuer *client.Client, role string) error
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	if e.Status == "issued" {
-		return nil
-	}
-	_, err = issuer.Issue(ctx, e.ID)
-	return err
 }
