@@ -74,7 +74,11 @@ type Book struct {
 
 	mu        sync.Mutex
 	hooks     []func(Change)
-	revisions map[string]revision // of status lists seen by this process
+	revisions map[string]revision  // of status lists seen by this process
+	owes      map[string]bool      // status lists that may have changed and were not served since
+	unnamed   map[instance]receipt // packages that receipts named and the store did not take
+
+	naming sync.Mutex // one change of what a receipt named at a time
 }
 
 // New makes a book. It makes no request and starts nothing: Run does.
@@ -99,6 +103,8 @@ func New(d Deps) *Book {
 		standings:   newCache[standingKey, *standing](d.Clock, maxStandings, lookupLimit),
 		missing:     newCache[string, struct{}](d.Clock, maxVerdicts, lookupLimit),
 		revisions:   make(map[string]revision),
+		owes:        make(map[string]bool),
+		unnamed:     make(map[instance]receipt),
 	}
 	b.verifier = d.Roles
 	if b.verifier == nil {

@@ -234,6 +234,22 @@ func (c *cache[K, V]) dropIf(bad func(key K, v V) bool) {
 	}
 }
 
+// keys returns the keys of all entries and of look-ups under way.
+func (c *cache[K, V]) keys() []K {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]K, 0, len(c.entries)+len(c.flights))
+	for key := range c.entries {
+		all = append(all, key)
+	}
+	for key := range c.flights {
+		if _, ok := c.entries[key]; !ok {
+			all = append(all, key)
+		}
+	}
+	return all
+}
+
 // each calls fn for every entry that holds a value, fresh or not.
 func (c *cache[K, V]) each(fn func(key K, v V)) {
 	type item struct {

@@ -39,7 +39,6 @@ func (b *Book) didChanged(did string) {
 	b.dropVerdicts(func(k verdictKey, v *vc.Verified) bool {
 		return k.subject == did || v == nil || slices.Contains(v.DIDs, did)
 	}, told)
-	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
 	for d := range told {
 		b.tell(Change{DID: d})
 	}
@@ -49,17 +48,19 @@ func (b *Book) didChanged(did string) {
 // namespace.
 func (b *Book) nodeChanged(node [32]byte) {
 	var roles, spaces []string
-	b.definitions.each(func(role string, _ *vc.Definition) {
+	// Also what is being looked up for the first time: the chain may have been
+	// read before the change.
+	for _, role := range b.definitions.keys() {
 		if ens.Namehash(role) == node {
 			roles = append(roles, role)
 		}
-	})
-	b.owners.each(func(ns string, _ common.Address) {
+	}
+	for _, ns := range b.owners.keys() {
 		// The registry tells of a subname's new owner under the parent's node.
 		if _, parent := ens.Split(ns); ens.Namehash(ns) == node || ens.Namehash(parent) == node {
 			spaces = append(spaces, ns)
 		}
-	})
+	}
 	for _, role := range roles {
 		b.roleChanged(role)
 	}
@@ -74,7 +75,6 @@ func (b *Book) roleChanged(role string) {
 	b.holders.expire(role, b.d.Clock.Now())
 	told := map[string]bool{}
 	b.dropVerdicts(func(_ verdictKey, v *vc.Verified) bool { return v == nil || slices.Contains(v.Roles, role) }, told)
-	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
 	b.tell(Change{Role: role})
 	for did := range told {
 		b.tell(Change{DID: did})
@@ -116,7 +116,6 @@ func (b *Book) credentialChanged(digest [32]byte, subject, role string) {
 		b.ownLacks.Store(true)
 		b.subjects.expire(b.d.DID, b.d.Clock.Now())
 	}
-	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
 	if len(told) == 0 {
 		b.tell(Change{Role: role})
 	}
@@ -137,7 +136,6 @@ func (b *Book) listChanged(p *statusProof) {
 		return
 	}
 	told := map[string]bool{}
-	roles := map[string]bool{}
 	b.dropVerdicts(func(_ verdictKey, v *vc.Verified) bool {
 		if v == nil {
 			return true // a refusal may have been lifted by a list that grew
@@ -147,27 +145,27 @@ func (b *Book) listChanged(p *statusProof) {
 				continue
 			}
 			if set, err := bits.Get(k.Index); err != nil || set {
-				roles[v.Role] = true
 				return true
 			}
 		}
 		return false
 	}, told)
-	for role := range roles {
-		b.holders.expire(role, b.d.Clock.Now())
-	}
 	if told[b.d.DID] {
 		b.subjects.expire(b.d.DID, b.d.Clock.Now())
 	}
-	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
 	for did := range told {
 		b.tell(Change{DID: did})
 	}
 }
 
-// everythingChanged drops every verdict. Floors, gens and revisions stay, and
-// so do bytes that their digest names.
+// everythingChanged drops every verdict, and asks for status lists anew. Floors,
+// gens and revisions stay, and so do bytes that their digest names.
 func (b *Book) everythingChanged() {
+	now := b.d.Clock.Now()
+	for _, list := range b.statuses.keys() {
+		b.statuses.expire(list, now)
+		b.owe(list)
+	}
 	b.certs.dropIf(func(envelope.Digest, *envelope.Certificate) bool { return true })
 	b.records.dropIf(func(envelope.Digest, *Topic) bool { return true })
 	b.currents.dropIf(func(version, *Topic) bool { return true })
@@ -176,21 +174,36 @@ func (b *Book) everythingChanged() {
 	b.definitions.dropIf(func(string, *vc.Definition) bool { return true })
 	b.verdicts.dropIf(func(verdictKey, *vc.Verified) bool { return true })
 	b.standings.dropIf(func(standingKey, *standing) bool { return true })
-	now := b.d.Clock.Now()
-	b.holders.each(func(role string, _ []Holder) { b.holders.expire(role, now) })
+	for _, role := range b.holders.keys() {
+		b.holders.expire(role, now)
+	}
 	b.ownLacks.Store(true)
-	b.subjects.each(func(did string, _ []*vc.Verified) { b.subjects.expire(did, now) })
+	for _, did := range b.subjects.keys() {
+		b.subjects.expire(did, now)
+	}
 	b.tell(Change{})
 }
 
-// dropVerdicts drops verdicts and notes whose they were.
+// dropVerdicts drops verdicts with what rests on them (standings, records by
+// topic creators, lists of holders) and notes whose they were.
 func (b *Book) dropVerdicts(bad func(verdictKey, *vc.Verified) bool, told map[string]bool) {
+	roles := map[string]bool{}
 	b.verdicts.dropIf(func(k verdictKey, v *vc.Verified) bool {
 		if !bad(k, v) {
 			return false
 		}
 		// Who was refused is told, too: the change may be what it waited for.
 		told[k.subject] = true
+		if v != nil {
+			roles[v.Role] = true
+		}
 		return true
 	})
+	b.standings.dropIf(func(k standingKey, _ *standing) bool { return told[k.did] })
+	b.records.dropIf(func(_ envelope.Digest, t *Topic) bool {
+		return t != nil && roles[t.Record.CreatorRole()] && told[t.Record.DID]
+	})
+	for role := range roles {
+		b.holders.expire(role, b.d.Clock.Now())
+	}
 }

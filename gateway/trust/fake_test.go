@@ -69,9 +69,11 @@ func newWorld(t *testing.T) *world {
 }
 
 // open makes a book over the store, as a start does.
-func (w *world) open() {
-	w.book = New(Deps{DID: party(w.t, 99).did, Domain: domain, StatusTTL: time.Minute, Broker: w.broker, Hub: w.hub, DIDs: w.chain, Names: w.chain,
-		Store: w.store, Chain: w.chain, Events: w.events, Clock: w.clock, Log: testkit.Logger(w.t)})
+func (w *world) open() { w.openOver(w.broker, w.hub, w.store) }
+
+func (w *world) openOver(broker Directory, hub Hub, store Store) {
+	w.book = New(Deps{DID: party(w.t, 99).did, Domain: domain, StatusTTL: time.Minute, Broker: broker, Hub: hub, DIDs: w.chain, Names: w.chain,
+		Store: store, Chain: w.chain, Events: w.events, Clock: w.clock, Log: testkit.Logger(w.t)})
 	w.book.OnChange(func(c Change) {
 		w.mu.Lock()
 		defer w.mu.Unlock()

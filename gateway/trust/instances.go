@@ -124,6 +124,9 @@ func (b *Book) member(ctx context.Context, did string, i brokerclient.Instance) 
 	if err != nil {
 		return nil, err
 	}
+	if err := b.nameAgain(ctx, self); err != nil {
+		return nil, err
+	}
 	k, err := b.known(ctx, self)
 	if err != nil {
 		return nil, err
@@ -151,6 +154,9 @@ func (b *Book) member(ctx context.Context, did string, i brokerclient.Instance) 
 		if err := b.raisePackage(ctx, self, best.cert, best.pkg); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.unname(ctx, self, k.Named); err != nil { // only now: what it guarded against is known
+		return nil, err
 	}
 	if now-best.pkg.NotBefore > packageOld {
 		b.emitOnce(ctx, best.pkg.Digest().String(), gateway.Event{Kind: gateway.KindDetected, Code: "package_stale", DID: did,
@@ -223,9 +229,5 @@ func (b *Book) atLeastNamed(ctx context.Context, i instance, k *known, best seal
 			return sealable{}, absent(envelope.BadPackage, "a newer package is known to exist, but the directory does not serve it", err)
 		}
 	}
-	if err := b.d.Store.Name(ctx, i.did, i.inst, envelope.Digest{}, now); err != nil {
-		return sealable{}, store("forget named package", err)
-	}
-	b.knowns.drop(i)
 	return best, nil
 }

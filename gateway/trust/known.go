@@ -28,6 +28,11 @@ func (b *Book) known(ctx context.Context, i instance) (*known, error) {
 			return nil, time.Time{}, store("read instance", err)
 		}
 		out := &known{Known: k}
+		if old, had := b.knowns.last(i); had && k.Floor > old.Floor {
+			// Also when the answer to the raise was lost.
+			b.d.Log.Info("a floor was raised", "did", i.did, "inst", i.inst, "floor", k.Floor)
+			b.didChanged(i.did)
+		}
 		if len(k.Package) > 0 {
 			// Both held when they were kept. If they no longer parse, the store is
 			// damaged, and to ask the directory is all that can be done.
@@ -47,44 +52,24 @@ func (b *Book) raiseFloor(ctx context.Context, i instance, floor uint64) (*known
 	if err != nil {
 		return nil, store("raise floor", err)
 	}
-	b.knowns.drop(i)
-	if raised {
-		b.d.Log.Info("a floor was raised", "did", i.did, "inst", i.inst, "floor", floor)
+	if _, had := b.knowns.last(i); raised && !had {
 		b.didChanged(i.did)
 	}
+	b.forget(i)
 	return b.known(ctx, i)
 }
+
+// forget has the store asked again about an instance. What was known stays to
+// be compared with.
+func (b *Book) forget(i instance) { b.knowns.expire(i, b.d.Clock.Now()) }
 
 // raisePackage keeps the newest package seen of an instance.
 func (b *Book) raisePackage(ctx context.Context, i instance, cert *envelope.Certificate, pkg *envelope.Package) error {
 	if err := b.d.Store.RaisePackage(ctx, i.did, i.inst, pkg.Gen, cert.Bytes(), pkg.Bytes(), b.now()); err != nil {
 		return store("raise package", err)
 	}
-	b.knowns.drop(i)
+	b.forget(i)
 	return nil
-}
-
-// Named says that a valid receipt of an instance named pkg as its newest
-// package. From then on nothing older is sealed to: if the directory does not
-// serve it, the instance waits with code package. gen may be 0 where it is not
-// known.
-func (b *Book) Named(did string, inst uint64, pkg envelope.Digest, gen uint64) {
-	i := instance{did, inst}
-	ctx := context.Background()
-	k, err := b.known(ctx, i)
-	if err != nil {
-		b.d.Log.Error("cannot read what is known of an instance", "did", did, "inst", inst, "error", err)
-		return
-	}
-	if pkg.IsZero() || k.Named == pkg || k.pkg != nil && k.pkg.Digest() == pkg || gen != 0 && gen <= k.Gen {
-		return
-	}
-	if err := b.d.Store.Name(ctx, did, inst, pkg, b.now()); err != nil {
-		b.d.Log.Error("cannot keep the package that a receipt named", "did", did, "inst", inst, "error", err)
-	}
-	b.knowns.drop(i)
-	b.listings.drop(did)
-	b.tell(Change{DID: did})
 }
 
 // Keep says that an instance is no stranger: a grant of it passed, or it is
@@ -98,6 +83,6 @@ func (b *Book) Keep(ctx context.Context, did string, inst uint64) error {
 	if err := b.d.Store.Keep(ctx, did, inst, b.now()); err != nil {
 		return store("keep instance", err)
 	}
-	b.knowns.drop(i)
+	b.forget(i)
 	return nil
 }

@@ -3,6 +3,8 @@ package trust
 import (
 	"context"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,9 +131,10 @@ func (b *Book) told(ctx context.Context, e hubclient.Event) {
 
 // refreshStatuses asks for the status lists that verdicts rest on, often
 // enough that a list the hub hid or the feed did not tell of is seen, and that
-// a verdict does not have to wait for the next freshness.
+// a verdict does not have to wait for the next freshness. A list that the hub
+// told of and did not serve is asked for until it does.
 func (b *Book) refreshStatuses(ctx context.Context) {
-	every := max(b.d.StatusTTL/12, 50*time.Millisecond)
+	every := max(min(b.d.StatusTTL/12, feedLast), 50*time.Millisecond)
 	for {
 		select {
 		case <-b.d.Clock.After(every):
@@ -139,12 +142,12 @@ func (b *Book) refreshStatuses(ctx context.Context) {
 			return
 		}
 		now := b.now()
-		var due []string
+		due := b.owed()
 		b.statuses.each(func(list string, p *statusProof) {
 			switch {
 			case now-p.used.Load() > unusedFor.Milliseconds():
 				b.statuses.drop(list)
-			case p.fresh.At+b.d.StatusTTL.Milliseconds()/2 <= now:
+			case p.fresh.At+b.d.StatusTTL.Milliseconds()/2 <= now && !slices.Contains(due, list):
 				// Its issuer should have signed a newer one by now.
 				due = append(due, list)
 			}
@@ -157,21 +160,41 @@ func (b *Book) refreshStatuses(ctx context.Context) {
 	}
 }
 
-// refreshStatus asks for a status list now, if verdicts rest on it, and drops
-// those that it ends.
+// refreshStatus asks for a status list now, if verdicts rest on it. When there
+// is no answer, it is owed: what told of the list is not told again.
 func (b *Book) refreshStatus(ctx context.Context, list string) {
 	old, had := b.statuses.last(list)
 	if !had {
 		b.statuses.drop(list) // perhaps known to be absent
+		b.settle(list)
 		return
 	}
 	b.statuses.expire(list, b.d.Clock.Now())
 	p, err := b.status(ctx, list)
-	if err != nil {
+	if err != nil || p == old {
 		b.d.Log.Debug("a status list cannot be refreshed", "list", list, "error", err)
+		b.owe(list)
 		return
 	}
-	if p.fresh.ListDigest != old.fresh.ListDigest {
-		b.listChanged(p)
-	}
+	b.settle(list)
+}
+
+// owe has a status list asked for again by refreshStatuses.
+func (b *Book) owe(list string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owes[list] = true
+}
+
+func (b *Book) settle(list string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.owes, list)
+}
+
+// owed returns the lists that are owed.
+func (b *Book) owed() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.owes))
 }

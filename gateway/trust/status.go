@@ -93,6 +93,10 @@ func (b *Book) status(ctx context.Context, list string) (*statusProof, error) {
 			if old.fresh.Revision > p.fresh.Revision || old.fresh.Revision == p.fresh.Revision && old.fresh.NotAfter > p.fresh.NotAfter {
 				p = old // the hub went back
 			}
+			if p.fresh.ListDigest != old.fresh.ListDigest {
+				// Whoever asked: afterwards nothing tells that the list is another.
+				b.listChanged(p)
+			}
 		}
 		return p, b.until(b.d.StatusTTL / 4), nil
 	})

@@ -199,18 +199,8 @@ func (b *Book) succeeds(ctx context.Context, t *Topic, nbf int64) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range history {
-		if old.Revision == r.Revision && old.Digest() == t.Digest {
-			if old == history[0] {
-				return nil
-			}
-			return r.CheckSuccession(history[0], nbf)
-		}
-	}
-	for _, old := range history {
-		if old.Revision == r.Revision {
-			return r.CheckSuccession(old, nbf) // refuses: other bytes
-		}
+	if known, err := succeedsKnown(t, history, nbf); known {
+		return err
 	}
 	if len(history) > 0 {
 		if err := r.CheckSuccession(history[0], nbf); err != nil {
@@ -228,7 +218,29 @@ func (b *Book) succeeds(ctx context.Context, t *Topic, nbf int64) error {
 		b.currents.dropIf(func(k version, _ *Topic) bool { return k.name == v.name })
 		b.tell(Change{Topic: v.name})
 	}
-	return nil
+	// Another of the same revision may have been kept since the look: that stays.
+	if history, err = b.history(ctx, v); err != nil {
+		return err
+	}
+	_, err = succeedsKnown(t, history, nbf)
+	return err
+}
+
+// succeedsKnown judges a record of a revision that is known.
+func succeedsKnown(t *Topic, history []*envelope.Topic, nbf int64) (known bool, err error) {
+	for _, old := range history {
+		if old.Revision != t.Record.Revision {
+			continue
+		}
+		if old.Digest() != t.Digest {
+			return true, t.Record.CheckSuccession(old, nbf) // refuses: other bytes
+		}
+		if old == history[0] {
+			return true, nil
+		}
+		return true, t.Record.CheckSuccession(history[0], nbf)
+	}
+	return false, nil
 }
 
 // Current returns the record of a topic that is in force now, for sending: of
