@@ -28,6 +28,7 @@ type book struct {
 	roleErr   error
 	standErr  error
 	standHold chan struct{} // closed when look-ups of standings may answer
+	topicHold chan struct{} // the same of topics
 	hooks     []func(trust.Change)
 }
 
@@ -49,6 +50,12 @@ func (b *book) Certificate(ctx context.Context, d envelope.Digest) (*envelope.Ce
 }
 
 func (b *book) Topic(_ context.Context, rec envelope.Digest, name string, nbf int64) (*trust.Topic, error) {
+	b.mu.Lock()
+	hold := b.topicHold
+	b.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[rec]

@@ -392,3 +392,33 @@ func TestSilenceIsToldOnceThoughTheStoreBreaksOff(t *testing.T) {
 		}
 	})
 }
+
+// A grant may be with two judges, as memory is read again after a round that
+// failed: what the slower one finds does not close what the other opened.
+func TestJudgedTwice(t *testing.T) {
+	held(t, func(t *testing.T, w *world) {
+		custody := w.custody()
+		f := w.sender().open()
+		hold := make(chan struct{})
+		w.book.set(func() { w.book.topicHold = hold })
+		f.s.send(f.grant)
+		w.settled()
+		w.pass(time.Second)
+		w.book.set(func() { w.book.topicHold = nil })
+		w.flaky.mu.Lock()
+		w.flaky.before = 1
+		w.flaky.mu.Unlock()
+		f.s.send(f.seal().Bytes())
+		w.receive(1)
+		w.upto(f, 0)
+		w.self.mu.Lock()
+		w.self.gone[w.self.pkg.Digest()] = true
+		w.self.mu.Unlock()
+		close(hold)
+		w.pass(time.Minute)
+		f.s.send(f.seal().Bytes())
+		w.receive(1)
+		w.upto(f, 1)
+		custody()
+	})
+}
