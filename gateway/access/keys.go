@@ -19,13 +19,13 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/digital-spine/spine/internal/config"
 	"github.com/digital-spine/spine/internal/problem"
 )
 
@@ -228,10 +228,9 @@ func (k *Keys) Bootstrap(ctx context.Context, file string) (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		text = []byte(newToken() + "\n")
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return "", fmt.Errorf("make the folder of the API key file: %w", err)
-		}
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+		// Whole or not at all: a file that a crash left empty would be no key, at
+		// every start.
+		if err := config.WriteFile(file, text, 0o600); err != nil {
 			return "", fmt.Errorf("write the API key file: %w", err)
 		}
 	case err != nil:

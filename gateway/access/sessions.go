@@ -94,6 +94,7 @@ type Sessions struct {
 	mu       sync.Mutex
 	links    map[[32]byte]*Session // Ends is the end of the link
 	sessions map[[32]byte]*Session
+	endings  int // how often all were ended
 }
 
 // NewSessions returns an empty set of sessions of those who hold keys, which a
@@ -184,6 +185,7 @@ func (s *Sessions) Open(ctx context.Context, token string) (secretOf string, _ *
 	made := &Session{Name: l.Name, Scopes: l.Scopes, Key: l.Key, Ends: now.Add(SessionFor), Used: now, noted: now}
 	own, out := sha256.Sum256([]byte(secretOf)), made.copy()
 	s.sessions[own] = made
+	endings := s.endings
 	s.mu.Unlock()
 
 	if s.store == nil {
@@ -195,14 +197,21 @@ func (s *Sessions) Open(ctx context.Context, token string) (secretOf string, _ *
 	if err != nil {
 		s.mu.Lock()
 		delete(s.sessions, own)
-		s.links[id] = l // nobody was signed in by it
+		if s.endings == endings {
+			s.links[id] = l // nobody was signed in by it
+		}
 		s.mu.Unlock()
 		return "", nil, fmt.Errorf("keep the session: %w", err)
 	}
+	// All may have been ended meanwhile, or the key's: what ended them may have
+	// looked into the store before this one was there.
 	s.mu.Lock()
-	gone := s.sessions[own] == nil
+	gone := s.endings != endings || s.ended(made)
+	if gone {
+		delete(s.sessions, own)
+	}
 	s.mu.Unlock()
-	if gone { // all were ended meanwhile
+	if gone {
 		return "", nil, errors.Join(ErrSession, s.forget(ctx, [][32]byte{own}))
 	}
 	return secretOf, out, nil
@@ -249,6 +258,7 @@ func (s *Sessions) End(ctx context.Context, secretOf string) error {
 // hands.
 func (s *Sessions) EndAll(ctx context.Context) error {
 	s.mu.Lock()
+	s.endings++
 	clear(s.links)
 	var ids [][32]byte
 	for id := range s.sessions {
