@@ -12,6 +12,7 @@ import (
 	"github.com/digital-spine/spine/envelope"
 	"github.com/digital-spine/spine/gateway/hubclient"
 	"github.com/digital-spine/spine/gateway/issuer"
+	"github.com/digital-spine/spine/gateway/owner"
 	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/testkit"
 	"github.com/digital-spine/spine/vc"
@@ -354,5 +355,38 @@ func TestRefusedCredentialHoldsUpNothing(t *testing.T) {
 	delete(r.digests, bad.Digest)
 	if c, err := f.Issue(ctx, "e1", 0); err != nil || !c.Published {
 		t.Fatal(c, err)
+	}
+}
+
+// Two instances of one DID publish the next revision of a topic: the one whose
+// record the directory does not take goes on with a revision of its own.
+func TestAnotherInstancePublishedTheRevision(t *testing.T) {
+	f, ctx := start(t), t.Context()
+	dir := directory{}
+	deps := owner.Deps{DID: f.self.did, Signer: f.key, Directory: dir, Store: f.store.Topics(), Domain: domain, Clock: f.clock}
+	spec := owner.Spec{Name: "hello.market.apps.edge.iam.ewc", Version: "1.0.0", Schema: []byte(`{"type":"object"}`)}
+	lost := deps
+	lost.Directory = directory{} // takes nothing that others see
+	if _, err := owner.New(lost).PutTopic(ctx, spec); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Advance(time.Second)
+	other := deps
+	other.Store = start(t).store.Topics()
+	theirs, err := owner.New(other).PutTopic(ctx, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := owner.New(deps)
+	if same, err := o.PutTopic(ctx, spec); err != nil || same.Record.Digest() != theirs.Record.Digest() {
+		t.Fatalf("the same again is not what is published: %v", err)
+	}
+	spec.Order = envelope.Prompt
+	next, err := o.PutTopic(ctx, spec)
+	if err != nil || next.Record.Revision != 2 {
+		t.Fatal(err)
+	}
+	if err := next.Record.CheckSuccession(theirs.Record, next.Record.NotBefore); err != nil {
+		t.Fatal(err)
 	}
 }

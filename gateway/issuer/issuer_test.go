@@ -301,6 +301,9 @@ func TestFreshnessAndHubAway(t *testing.T) {
 	// A revocation while the hub is away stands, and is published later; until
 	// then the old list counts for its TTL at most.
 	f.hub.setAway(true)
+	for len(f.hub.puts) > 0 { // of before
+		<-f.hub.puts
+	}
 	if err := f.Revoke(ctx, c.Digest, ""); problem.CodeOf(err) != "unreachable" {
 		t.Fatal(err)
 	}

@@ -200,6 +200,14 @@ func (o *Owner) newest(ctx context.Context, name, version string) (*Published, e
 		return own, nil
 	case err != nil:
 		return nil, err
+	case own != nil && listed.Record.Revision == own.Record.Revision:
+		// Another instance of this DID was faster, and the own record never gets
+		// there: the directory's counts, if the same key signed it.
+		a, err := listed.Record.Signer(o.d.Domain)
+		b, bad := own.Record.Signer(o.d.Domain)
+		if err == nil && bad == nil && a == b && listed.Record.DID == o.d.DID {
+			return listed, nil
+		}
 	case own == nil || listed.Record.Revision > own.Record.Revision:
 		if _, err := listed.Record.Signer(o.d.Domain); err != nil || listed.Record.DID != o.d.DID {
 			return own, nil // somebody else's, or nobody's
