@@ -2,7 +2,9 @@ package files_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -125,5 +127,36 @@ func TestDoubtOutlivesAStart(t *testing.T) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		})
+	}
+}
+
+// stalling is a broker that never hands out all parts but one.
+type stalling struct {
+	files.Remote
+	part envelope.Digest
+}
+
+func (s stalling) GetBlob(ctx context.Context, h [32]byte, offset, length int64) (io.ReadCloser, error) {
+	if h != s.part {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Remote.GetBlob(ctx, h, offset, length)
+}
+
+// TestRefusedBeforeItsEnd: content that its first part shows to be refused is
+// refused then, whatever becomes of the others.
+func TestRefusedBeforeItsEnd(t *testing.T) {
+	want := content(1, envelope.MinPartSize+1000)
+	copy(want, "bad")
+	a, _, o := sent(t, want)
+	b := newHouse(t)
+	b.broker = a.broker
+	b.far = func(r files.Remote) files.Remote { return stalling{r, o.Parts[0]} }
+	b.open()
+	b.take("k", o, lines{})
+	b.told("k", schema.CodeSchema)
+	if n := b.left(); n != 0 {
+		t.Fatalf("%d blobs are left", n)
 	}
 }

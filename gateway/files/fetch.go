@@ -98,7 +98,7 @@ func (f *fetch) open(ctx context.Context, sum hash.Hash, check *streamCheck) err
 		if err := f.openPart(ctx, i, fresh, w); err != nil {
 			select {
 			case <-check.refused():
-				return nil // the check's end tells
+				return errStopped // no more of it needs to come; the check's end tells why
 			default:
 			}
 			return err
