@@ -146,6 +146,9 @@ func outboxMarks(t *testing.T, open func() outbox.Store) {
 	ok(t, st.Close(ctx, [32]byte{1}))
 	ok(t, st.Close(ctx, [32]byte{2}))
 	closing("1a", "2a") // b was told
+	newest, err = st.Newest(ctx, 0)
+	ok(t, err)
+	same(t, len(newest), 0) // everybody has to be told
 }
 
 func outboxSteps(t *testing.T, open func() outbox.Store) {

@@ -73,7 +73,7 @@ func (o *Outbox) attach(ctx context.Context, row Lane, it *item) (err error) {
 	w := o.waiting(it)
 	w.File, w.Held = it.file.ID, true
 	if w.Info, err = o.sealInfo(it.id, &it.file.File); err == nil {
-		err = o.store.Wait(context.WithoutCancel(ctx), row, gateway.CodeUploading, []Waiting{w})
+		err = o.keep(ctx, row, gateway.CodeUploading, []Waiting{w})
 	}
 	if err != nil {
 		if stored {
@@ -90,6 +90,19 @@ func (o *Outbox) attach(ctx context.Context, row Lane, it *item) (err error) {
 	}
 	o.usage.waiting.Add(1)
 	return nil
+}
+
+// keep makes messages durable that wait. Where the store cannot tell whether it
+// has them, they are looked for.
+func (o *Outbox) keep(ctx context.Context, row Lane, code string, rows []Waiting) error {
+	ctx = context.WithoutCancel(ctx)
+	err := o.store.Wait(ctx, row, code, rows)
+	if err != nil {
+		if _, missing := o.store.Message(ctx, rows[0].ID); missing == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // waiting is the row of a message that waits.
@@ -129,8 +142,11 @@ func (o *Outbox) waited(ctx context.Context, w *Waiting) (*item, error) {
 	}
 	var load envelope.Load
 	if err := it.frame.Check(o.net.Wire); err != nil || !load.Add(&it.frame, o.net.Wire) {
+		if err := o.store.Drop(ctx, w.ID, string(envelope.TooLarge)); err != nil {
+			return nil, err
+		}
 		o.usage.waiting.Add(-1)
-		return nil, o.store.Drop(ctx, w.ID, string(envelope.TooLarge))
+		return nil, nil
 	}
 	return it, nil
 }
@@ -175,6 +191,7 @@ func (o *Outbox) push(ctx context.Context, file string) {
 func (o *Outbox) letGo(ctx context.Context, file string) error {
 	lanes, err := o.store.Pushed(ctx, file, o.now())
 	if err != nil {
+		o.unsure.Store(true) // they may go on, and nobody holds them back any more
 		return err
 	}
 	for _, row := range lanes {

@@ -117,7 +117,7 @@ func (l *lane) keep(ctx context.Context, items []*item, code string) {
 	for i, it := range items {
 		rows[i] = l.o.waiting(it)
 	}
-	err := l.o.store.Wait(context.WithoutCancel(ctx), l.Lane, code, rows)
+	err := l.o.keep(ctx, l.Lane, code, rows)
 	if err == nil {
 		l.o.usage.waiting.Add(int64(len(rows)))
 	}

@@ -94,6 +94,7 @@ type file struct {
 	asked int
 	bad   error // of Check
 	brief bool  // gone behind Check
+	long  bool  // its description does not fit into a message
 }
 
 func newFiles() *files { return &files{m: map[string]*file{}} }
@@ -171,6 +172,9 @@ func (f *files) Frame(_ context.Context, id string, until int64) ([]byte, bool, 
 		return nil, false, errFileUnknown
 	}
 	x.asked++
+	if x.long {
+		return make([]byte, envelope.WireMax), x.at >= until, nil
+	}
 	return []byte("description of " + id), x.at >= until, nil
 }
 

@@ -25,6 +25,7 @@ const (
 type watches struct {
 	mu      sync.Mutex
 	of      map[laneKey]*watch
+	loaded  bool          // what the store knows is here
 	closing bool          // somebody may have to be told the end of a session
 	news    chan struct{} // look at once
 }
@@ -102,13 +103,8 @@ func (w *watches) looked(key laneKey, old, now watch) {
 func (o *Outbox) keepMarks(ctx context.Context) {
 	tick := o.clock.NewTicker(marksTick)
 	defer tick.Stop()
-	loaded := false
 	for {
-		var err error
-		if !loaded {
-			err = o.loadMarks(ctx)
-			loaded = err == nil
-		}
+		err := o.loadMarks(ctx)
 		if err == nil && o.self.Err() == nil {
 			err = o.markRound(ctx)
 		}
@@ -124,18 +120,36 @@ func (o *Outbox) keepMarks(ctx context.Context) {
 	}
 }
 
+// reload has the store read again: there may be a session that was not noted.
+func (w *watches) reload() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loaded = false
+	w.lookLocked()
+}
+
+// loadMarks reads what the store knows, where that is not here. However long
+// the outbox was away, whoever was not told the end of a session is.
 func (o *Outbox) loadMarks(ctx context.Context) error {
-	now := o.now()
-	list, err := o.store.Newest(ctx, now-markUntil-markEvery)
-	if err != nil {
-		return err
+	o.marks.mu.Lock()
+	loaded := o.marks.loaded
+	o.marks.loaded = true
+	o.marks.mu.Unlock()
+	if loaded {
+		return nil
 	}
+	now := o.now()
+	list, err := o.store.Newest(ctx, now-o.net.RetentionMS-envelope.SessionLife-envelope.SessionGrace)
 	o.marks.mu.Lock()
 	defer o.marks.mu.Unlock()
+	if err != nil {
+		o.marks.loaded = false
+		return err
+	}
 	for i := range list {
 		s := &list[i]
 		key := laneKey{s.Chan, s.Topic}
-		if o.marks.of[key] == nil { // else it has a newer one
+		if old := o.marks.of[key]; old == nil || old.sid != s.SID && old.last < s.Last { // else it has a newer one
 			o.marks.of[key] = &watch{sid: s.SID, naf: s.NAF, last: s.Last, marked: s.Marked, due: min(now, s.Last+markFirst)}
 		}
 	}

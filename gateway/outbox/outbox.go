@@ -108,6 +108,7 @@ type Outbox struct {
 	pub      *publisher
 	budget   *budget
 	usage    usage
+	unsure   atomic.Bool // the store may hold what nobody knows of: the sweep looks
 	parts    partitions
 	asks     chan ask
 	news     chan uploaded // of files that messages wait for

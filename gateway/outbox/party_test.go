@@ -30,6 +30,7 @@ type party struct {
 	pkg   *envelope.Package
 	gen   uint64
 	err   error
+	idle  int // signatures that are not made before one is
 }
 
 type didSigner struct{ key *ecdsa.PrivateKey }
@@ -78,6 +79,10 @@ func (p *party) Certificate() *envelope.Certificate { return p.cert }
 func (p *party) Err() error                         { return p.err }
 
 func (p *party) SignWith(_ context.Context, cert envelope.Digest, m []byte) ([]byte, error) {
+	if p.idle > 0 {
+		p.idle--
+		return nil, errors.New("the keys are away")
+	}
 	key, ok := p.keys[cert]
 	if !ok {
 		return nil, errors.New("no such key")

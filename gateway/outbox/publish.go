@@ -27,6 +27,7 @@ const (
 	maxWatches     = 4096    // callers waiting for one recipient's acknowledgements
 	cursorEvery    = 100 * time.Millisecond
 	saveTimeout    = 5 * time.Second // of the last cursors; what is not saved is published again
+	loadPage       = 10_000          // members with something unpublished that are read at once
 )
 
 // delivery is the way of one session to one recipient. Positions count its wire
@@ -84,6 +85,7 @@ type publisher struct {
 	wake   chan struct{}
 	due    chan struct{} // cursors moved a while ago and are not saved
 	lost   bool          // more is unpublished in the store than was read
+	unread bool          // and something of which nobody was told
 }
 
 type memberKey struct {
@@ -210,6 +212,15 @@ func (p *publisher) leave(wires []wire) {
 	for i := range wires {
 		p.fallLocked(wires[i].to)
 	}
+	p.mu.Unlock()
+	p.poke()
+}
+
+// adopt has the pump find in the store what it was not told of: a commit that
+// was reported as failed and was made.
+func (p *publisher) adopt() {
+	p.mu.Lock()
+	p.unread = true
 	p.mu.Unlock()
 	p.poke()
 }

@@ -21,10 +21,7 @@ func (p *publisher) run(ctx context.Context) error {
 	}()
 	for {
 		wires, wait, err := p.round(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		if err != nil && ctx.Err() == nil {
 			p.log.Error("outbox read failed", "err", err)
 			wait = time.Second
 		}
@@ -52,14 +49,13 @@ func (p *publisher) run(ctx context.Context) error {
 
 // load reads what an earlier run left unpublished.
 func (p *publisher) load(ctx context.Context) error {
-	const page = 10_000
-	list, err := p.store.Unpublished(ctx, page)
+	list, err := p.store.Unpublished(ctx, loadPage)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lost = len(list) == page
+	p.lost = len(list) == loadPage
 	for i := range list {
 		m := &list[i]
 		if d, ok := p.known[memberKey{m.SID, m.Addr}]; ok && !d.over {
@@ -74,9 +70,33 @@ func (p *publisher) load(ctx context.Context) error {
 	return nil
 }
 
+// reload reads the store again when it has more, or something of which nobody
+// was told. Who is behind for long, its mailbox being away, keeps no others
+// waiting: the next page is read when half of this one is done.
+func (p *publisher) reload(ctx context.Context) error {
+	p.mu.Lock()
+	unread, more := p.unread, p.lost && len(p.behind) <= loadPage/2
+	p.unread = false
+	p.mu.Unlock()
+	if !unread && !more {
+		return nil
+	}
+	err := p.load(ctx)
+	if err != nil && unread {
+		p.mu.Lock()
+		p.unread = true
+		p.mu.Unlock()
+	}
+	return err
+}
+
 // round reads the next messages of recipients that are behind. wait is the
-// time until a closed gate opens, 0 when there is none.
+// time until a closed gate opens, 0 when there is none. What it returns is
+// under way, with an error too.
 func (p *publisher) round(ctx context.Context) (wires []wire, wait time.Duration, err error) {
+	if err := p.reload(ctx); err != nil {
+		return nil, 0, err
+	}
 	p.mu.Lock()
 	now := p.clock.Now()
 	var ready []*delivery
@@ -98,19 +118,15 @@ func (p *publisher) round(ctx context.Context) (wires []wire, wait time.Duration
 		}
 		ready = append(ready, d)
 	}
-	more := p.lost && len(p.behind) == 0
-	p.mu.Unlock()
-	if more {
-		if err := p.load(ctx); err != nil {
-			return nil, 0, err
-		}
-		return p.round(ctx)
+	if p.lost && len(p.behind) == 0 {
+		wait = time.Second // what is left is on its way already, or not told yet
 	}
+	p.mu.Unlock()
 	size := 0
 	for _, d := range ready {
-		got, err := p.read(ctx, d)
-		if err != nil {
-			return wires, wait, err
+		var got []wire
+		if got, err = p.read(ctx, d); err != nil {
+			break
 		}
 		for i := range got {
 			size += len(got[i].data)
@@ -125,7 +141,7 @@ func (p *publisher) round(ctx context.Context) (wires []wire, wait time.Duration
 		wires[i].to.flying++
 	}
 	p.mu.Unlock()
-	return wires, wait, nil
+	return wires, wait, err
 }
 
 // read returns the next wire messages of d, skipping what is stored already

@@ -257,6 +257,7 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 	defer l.sealing.Unlock()
 	l.park.Lock()
 	defer l.park.Unlock()
+	defer l.unload(ctx, "", true) // what is queued comes after them; also after some of them, where the store fails
 	s, err := o.store.Session(ctx, s.SID)
 	if err != nil {
 		return err
@@ -278,7 +279,6 @@ func (o *Outbox) reopen(ctx context.Context, s *Session, ranges []Refusal) error
 			seq = list[len(list)-1].Seq + 1
 		}
 	}
-	l.unload(ctx, "", true) // what is queued comes after them
 	return nil
 }
 

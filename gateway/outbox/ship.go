@@ -16,14 +16,15 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		}
 	}
 	c, e, err := l.seal(ctx, s, items)
-	if err == nil {
-		err = o.store.Commit(context.WithoutCancel(ctx), c)
-		if err != nil {
-			l.end() // its outcome may be unknown: what is stored is read back
-			if m, found := o.store.Message(context.WithoutCancel(ctx), items[0].id); found == nil && m.Sealed && m.SID == c.Envelope.SID {
-				err = nil
-				o.adopt()
-			}
+	if err != nil {
+		l.end() // something may be signed under this number: it is not used for anything else
+	} else if err = o.store.Commit(context.WithoutCancel(ctx), c); err != nil {
+		l.end() // its outcome may be unknown: what is stored is read back
+		if m, found := o.store.Message(context.WithoutCancel(ctx), items[0].id); found == nil && m.Sealed && m.SID == c.Envelope.SID {
+			err = nil
+			o.pub.adopt()
+		} else {
+			o.unsure.Store(true) // it may be there and not be told, or come to be there
 		}
 	}
 	if err != nil {
@@ -41,12 +42,12 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 	for _, it := range items {
 		it.finish(sealed, nil)
 	}
+	o.marks.note(laneKey{l.Chan, l.Topic}, c, s.core.NotAfter)
 	if l.sess == nil {
 		landed()
 		return nil
 	}
 	s.next, s.head, s.t = c.Envelope.Seq+1, c.Envelope.D, c.Envelope.At
-	o.marks.note(laneKey{l.Chan, l.Topic}, c, s.core.NotAfter)
 	data := e.Bytes()
 	body := o.pub.depot.noticed(e, len(s.members))
 	if body {
@@ -88,15 +89,6 @@ func (l *lane) ship(ctx context.Context, items []*item, free bool) error {
 		landed()
 	}
 	return nil
-}
-
-// adopt hands a session to the pump whose commit was reported as failed but is
-// in the store.
-func (o *Outbox) adopt() {
-	o.pub.mu.Lock()
-	o.pub.lost = true
-	o.pub.mu.Unlock()
-	o.pub.poke()
 }
 
 // seal makes the next envelope of the session.

@@ -98,7 +98,8 @@ type StepRow struct {
 // MarkStore is the part of the Store that marks need.
 type MarkStore interface {
 	// Newest lists the newest session of each lane whose last envelope was at or
-	// after since. Only Lane, SID, NAF, Next, Last and Marked are set.
+	// after since, but none of which every member has to be, or was, told the end.
+	// Only Lane, SID, NAF, Next, Last and Marked are set.
 	Newest(ctx context.Context, since int64) ([]Session, error)
 	// Mark notes that a mark is signed at a time, and reads the session in the
 	// same transaction, so that no mark names what is not committed.

@@ -49,6 +49,9 @@ func (o *Outbox) sweeps(ctx context.Context) {
 
 func (o *Outbox) sweep(ctx context.Context) error {
 	now := o.now()
+	if err := o.settle(ctx); err != nil {
+		return err
+	}
 	if err := o.silent(ctx, now); err != nil {
 		return err
 	}
@@ -67,6 +70,28 @@ func (o *Outbox) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// settle takes up what the store holds and nobody was told of, after a write
+// whose outcome is not known: messages that may go on, an envelope to be
+// published, a session that needs marks.
+func (o *Outbox) settle(ctx context.Context) error {
+	if !o.unsure.Swap(false) {
+		return nil
+	}
+	lanes, err := o.store.WaitingLanes(ctx)
+	if err != nil {
+		o.unsure.Store(true)
+		return err
+	}
+	for _, row := range lanes {
+		l := o.lane(row)
+		l.wake(ctx)
+		l.pins.Add(-1)
+	}
+	o.pub.adopt()
+	o.marks.reload()
 	return nil
 }
 

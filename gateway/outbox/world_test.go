@@ -98,6 +98,7 @@ type world struct {
 	bodies   *bodies  // nil: none
 	files    *files   // nil: none
 	activity *watcher // nil: none
+	wrap     func(outbox.Store) outbox.Store
 
 	db    *sqlstore.Store
 	store *flaky
@@ -138,6 +139,9 @@ func (w *world) start() *outbox.Outbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.db = must(sqlstore.Open(ctx, "sqlite:"+w.path, sqlkit.Options{}))
 	w.store = &flaky{Store: w.db.Outbox()}
+	if w.wrap != nil {
+		w.store.Store = w.wrap(w.store.Store)
+	}
 	w.box = w.make(w.store)
 	done := make(chan error, 1)
 	go func() { done <- w.box.Run(ctx) }()
@@ -158,6 +162,10 @@ func (w *world) start() *outbox.Outbox {
 }
 
 func (w *world) make(st outbox.Store) *outbox.Outbox {
+	return must(outbox.New(context.Background(), w.deps(st)))
+}
+
+func (w *world) deps(st outbox.Store) outbox.Deps {
 	d := outbox.Deps{Config: w.config, Network: w.network, Store: st, Ring: ring{}, Trust: w.book, Self: w.self,
 		Bus: w.net, Directory: w.dir, Channels: w.channels, Events: w.events, Clock: w.clock, Log: testkit.Logger(w.t)}
 	if w.bodies != nil {
@@ -169,7 +177,7 @@ func (w *world) make(st outbox.Store) *outbox.Outbox {
 	if w.activity != nil {
 		d.Activity = w.activity
 	}
-	return must(outbox.New(context.Background(), d))
+	return d
 }
 
 // answer lets time pass until a message is answered, whenever its sender begins

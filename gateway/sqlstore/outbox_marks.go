@@ -14,7 +14,8 @@ const longest = 24*60*60*1000 + 60*1000
 // Newest implements outbox.Store.
 func (o *Outbox) Newest(ctx context.Context, since int64) ([]outbox.Session, error) {
 	rows, err := o.db.Query(ctx, `SELECT s.sid, s.chan, s.topic, s.channel, s.selection, s.naf, s.next, s.last, s.marked FROM outbox_sessions s
-		WHERE s.nbf >= $1 AND s.last >= $2 AND NOT EXISTS (SELECT 1 FROM outbox_sessions t WHERE t.chan = s.chan AND t.topic = s.topic AND t.n > s.n)`, since-longest, since)
+		WHERE s.nbf >= $1 AND s.last >= $2 AND EXISTS (SELECT 1 FROM outbox_members m WHERE m.sid = s.sid AND m.closed = 0)
+		AND NOT EXISTS (SELECT 1 FROM outbox_sessions t WHERE t.chan = s.chan AND t.topic = s.topic AND t.n > s.n)`, since-longest, since)
 	return collect(rows, err, func(scan func(...any) error) (s outbox.Session, err error) {
 		var sid, c []byte
 		err = scan(&sid, &c, &s.Topic, &s.Channel, &s.Selection, &s.NAF, &s.Next, &s.Last, &s.Marked)
