@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/digital-spine/spine/did/ethr"
-	"github.com/digital-spine/spine/ens"
 	"github.com/digital-spine/spine/evm"
 	"github.com/digital-spine/spine/evm/contract"
 	"github.com/digital-spine/spine/hub"
@@ -21,8 +20,12 @@ import (
 )
 
 const (
-	// cursor is the name of the position in the store.
-	cursor = "chain"
+	// cursor is the name of the position in the store, cursorHash that of what
+	// the block there was, cursorTold that of the block up to which a Resync
+	// finds everything announced.
+	cursor     = "chain"
+	cursorHash = "chain-hash"
+	cursorTold = "chain-told"
 	// maxPending bounds what was touched and is not read yet; the follower
 	// waits above it.
 	maxPending = 20_000
@@ -53,13 +56,17 @@ type Sync struct {
 	d      Deps
 	reader *Reader
 
+	// placing is held while the position is written, and until a follower that
+	// would write another is told to end. It comes before mu.
+	placing sync.Mutex
+
 	mu      sync.Mutex
-	pending map[touched]struct{}
+	pending map[touched]why
 	order   []touched
-	head    uint64 // every log up to it has been delivered
-	reached bool   // a head was reached since the start
-	synced  bool   // and everything up to one was read
-	quiet   bool   // the first reading of a chain announces nothing
+	head    evm.Head // every log up to it has been delivered
+	reached bool     // a head was reached since the start
+	synced  bool     // and everything up to one was read
+	told    uint64   // block up to which everything was announced, or never will be
 	restart context.CancelFunc
 
 	work chan struct{} // there is something to read, or a new head
@@ -70,6 +77,12 @@ type Sync struct {
 type touched struct {
 	node     [32]byte
 	identity common.Address // set for DIDs; node is zero then
+}
+
+// why tells what is to be done about something that was touched.
+type why struct {
+	announce bool // also when the index says the same: the event was not told of yet
+	removed  bool // the chain may have taken it back, and know nothing of it any more
 }
 
 // New makes a Sync; Run makes it follow.
@@ -86,7 +99,7 @@ func New(d Deps) (*Sync, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Sync{d: d, reader: NewReader(d.Registry, d.ChainID), pending: make(map[touched]struct{}),
+	return &Sync{d: d, reader: NewReader(d.Registry, d.ChainID), pending: make(map[touched]why),
 		work: make(chan struct{}, 1), room: make(chan struct{})}, nil
 }
 
@@ -133,6 +146,8 @@ var errAhead = problem.New(422, "block_ahead", "the chain has not been read up t
 
 // Resync reads everything again from a block on.
 func (s *Sync) Resync(ctx context.Context, from uint64) error {
+	s.placing.Lock()
+	defer s.placing.Unlock()
 	read, err := s.d.Store.Cursor(ctx, cursor)
 	if err != nil {
 		return err
@@ -140,8 +155,18 @@ func (s *Sync) Resync(ctx context.Context, from uint64) error {
 	if from > read {
 		return errAhead.With("block", read)
 	}
-	if err := s.d.Store.SetCursor(ctx, cursor, from); err != nil {
+	told, err := s.d.Store.Cursor(ctx, cursorTold)
+	if err != nil {
 		return err
+	}
+	// The hash is that of another block from here on.
+	for _, c := range []struct {
+		name string
+		at   uint64
+	}{{cursorTold, max(told, read)}, {cursorHash, 0}, {cursor, from}} {
+		if err := s.d.Store.SetCursor(ctx, c.name, c.at); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,13 +178,13 @@ func (s *Sync) Resync(ctx context.Context, from uint64) error {
 
 // follow runs one follower and the reading of what it delivers.
 func (s *Sync) follow(ctx context.Context) error {
-	from, err := s.d.Store.Cursor(ctx, cursor)
+	from, told, changed, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	clear(s.pending)
-	s.order, s.head, s.reached, s.quiet = nil, 0, false, from == 0
+	s.order, s.head, s.reached, s.told = nil, evm.Head{}, false, told
 	s.mu.Unlock()
 	a := s.d.Contracts
 	f := evm.NewFollower(s.d.Client, evm.FollowerOptions{
@@ -174,12 +199,20 @@ func (s *Sync) follow(ctx context.Context) error {
 	defer f.Subscribe(func(l evm.Log) { s.note(ctx, l) })()
 	defer f.OnHead(func(h evm.Head) {
 		s.mu.Lock()
-		s.head, s.reached = h.Number, true
+		s.head, s.reached = h, true
+		s.told = 0 // what comes from now on is news, in whatever block it is
 		s.mu.Unlock()
 		s.signal()
 	})()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return f.Run(ctx) })
+	g.Go(func() error {
+		if changed {
+			if err := s.recheck(ctx); err != nil {
+				return err
+			}
+		}
+		return f.Run(ctx)
+	})
 	g.Go(func() error { return s.read(ctx) })
 	return g.Wait()
 }
@@ -197,12 +230,20 @@ func (s *Sync) note(ctx context.Context, l evm.Log) {
 	if !ok {
 		return
 	}
+	s.mu.Lock()
+	announce := l.Removed || l.BlockNumber > s.told
+	s.mu.Unlock()
+	s.enter(ctx, t, why{announce: announce, removed: l.Removed})
+}
+
+// enter has something read, waiting while there is too much to read.
+func (s *Sync) enter(ctx context.Context, t touched, w why) {
 	for {
 		s.mu.Lock()
-		_, known := s.pending[t]
+		old, known := s.pending[t]
 		if known || len(s.pending) < maxPending {
+			s.pending[t] = why{old.announce || w.announce, old.removed || w.removed}
 			if !known {
-				s.pending[t] = struct{}{}
 				s.order = append(s.order, t)
 			}
 			s.mu.Unlock()
@@ -248,15 +289,15 @@ func (s *Sync) read(ctx context.Context) error {
 		case <-s.work:
 		}
 		for {
-			t, quiet, ok := s.take()
+			t, w, ok := s.take()
 			if !ok {
 				break
 			}
-			if err := s.update(ctx, t, quiet); err != nil {
+			if err := s.update(ctx, t, w); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
-				s.putBack(t)
+				s.putBack(t, w)
 				s.d.Log.Warn("cannot read what an event is about; trying on", "err", err)
 				select {
 				case <-ctx.Done():
@@ -273,26 +314,28 @@ func (s *Sync) read(ctx context.Context) error {
 
 // take removes the oldest entry before it is read, so that an event that comes
 // meanwhile enters it again.
-func (s *Sync) take() (t touched, quiet, ok bool) {
+func (s *Sync) take() (t touched, w why, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.order) == 0 {
-		return t, s.quiet, false
+		return t, w, false
 	}
 	t = s.order[0]
+	w = s.pending[t]
 	s.order = s.order[1:]
 	delete(s.pending, t)
 	close(s.room)
 	s.room = make(chan struct{})
-	return t, s.quiet, true
+	return t, w, true
 }
 
 // putBack makes an entry the next one to be read.
-func (s *Sync) putBack(t touched) {
+func (s *Sync) putBack(t touched, w why) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.pending[t]; !ok {
-		s.pending[t] = struct{}{}
+	old, ok := s.pending[t]
+	s.pending[t] = why{old.announce || w.announce, old.removed || w.removed}
+	if !ok {
 		s.order = append([]touched{t}, s.order...)
 	}
 }
@@ -305,88 +348,21 @@ func (s *Sync) settle(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if err := s.d.Store.SetCursor(ctx, cursor, head); err != nil {
+	s.placing.Lock()
+	defer s.placing.Unlock()
+	if ctx.Err() != nil {
+		return nil // a Resync has set another
+	}
+	// A stop between the two leaves a hash that does not fit: everything is
+	// looked at again then.
+	if err := s.d.Store.SetCursor(ctx, cursorHash, hashed(head.Hash)); err != nil {
+		return err
+	}
+	if err := s.d.Store.SetCursor(ctx, cursor, head.Number); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.synced, s.quiet = true, false
+	s.synced = true
 	s.mu.Unlock()
 	return nil
-}
-
-// update brings the index up to date with one node or identity.
-func (s *Sync) update(ctx context.Context, t touched, quiet bool) error {
-	now := s.d.Clock.Now().UnixMilli()
-	if t.identity != (common.Address{}) {
-		if quiet {
-			return nil
-		}
-		return s.announced(s.d.Store.Append(ctx, []hub.Event{{Type: hub.EventDID, Subject: s.reader.did(t.identity), At: now}}))
-	}
-	name, err := s.d.Registry.NameOf(ctx, t.node)
-	if errors.Is(err, ens.ErrNotFound) || errors.Is(err, ens.ErrName) {
-		return nil // a node without a name record is none of ours yet
-	}
-	if err != nil {
-		return err
-	}
-	n, err := s.reader.Name(ctx, name)
-	if errors.Is(err, hub.ErrNameUnknown) {
-		return s.drop(ctx, name, now, quiet)
-	}
-	if err != nil {
-		return err
-	}
-	return s.put(ctx, n, now, quiet)
-}
-
-// put writes a name and, for a role, its definition, announcing what changed.
-func (s *Sync) put(ctx context.Context, n *hub.Name, now int64, quiet bool) error {
-	old, err := s.d.Store.Name(ctx, n.Name)
-	if err != nil && !errors.Is(err, hub.ErrNameUnknown) {
-		return err
-	}
-	if err != nil || old.Kind != n.Kind || old.Owner != n.Owner || string(old.Metadata) != string(n.Metadata) {
-		var events []hub.Event
-		if !quiet {
-			events = []hub.Event{{Type: hub.EventName, Subject: n.Name, At: now}}
-		}
-		if err := s.announced(s.d.Store.PutName(ctx, n, events)); err != nil {
-			return err
-		}
-	}
-	if n.Kind != string(ens.KindRole) {
-		return nil
-	}
-	r, err := s.reader.Role(ctx, n.Name)
-	if errors.Is(err, hub.ErrRoleUnknown) || errors.Is(err, ens.ErrName) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var events []hub.Event
-	if !quiet {
-		events = []hub.Event{{Type: hub.EventRole, Role: r.Name, At: now}}
-	}
-	return s.announced(s.d.Store.PutRole(ctx, r, events))
-}
-
-// drop forgets a name that nobody owns any more.
-func (s *Sync) drop(ctx context.Context, name string, now int64, quiet bool) error {
-	if _, err := s.d.Store.Name(ctx, name); errors.Is(err, hub.ErrNameUnknown) {
-		return nil
-	}
-	var events []hub.Event
-	if !quiet {
-		events = []hub.Event{{Type: hub.EventName, Subject: name, At: now}, {Type: hub.EventRole, Role: name, At: now}}
-	}
-	return s.announced(s.d.Store.DropName(ctx, name, events))
-}
-
-func (s *Sync) announced(err error) error {
-	if err == nil {
-		s.d.Wake()
-	}
-	return err
 }
