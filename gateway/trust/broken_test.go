@@ -372,30 +372,6 @@ func TestHoldersFollowTheirIssuersKey(t *testing.T) {
 	}
 }
 
-// rival is a store in which another record of the same revision comes first.
-type rival struct {
-	*memory
-	first Record
-}
-
-func (r *rival) PutRecord(ctx context.Context, name, version string, _ Record) error {
-	return r.memory.PutRecord(ctx, name, version, r.first)
-}
-
-// Of two records of one revision that are judged at the same time, one counts.
-func TestTwoRecordsOfOneRevisionAtOnce(t *testing.T) {
-	w := newWorld(t)
-	s := w.owner(1)
-	a := w.record(s, nil)
-	b := w.record(s, func(b *envelope.TopicBody) { b.NotAfter-- })
-	w.book.d.Store = &rival{w.store, Record{Revision: a.Revision, Digest: a.Digest(), Raw: a.Bytes()}}
-	_, err := w.book.Topic(ctx, b.Digest(), topicName, w.now())
-	code(t, err, "topic")
-	if _, err := w.book.Topic(ctx, a.Digest(), topicName, w.now()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A name that a receipt gives while another is forgotten stays.
 func TestNamedWhileAnotherIsForgotten(t *testing.T) {
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -236,6 +237,36 @@ func TestTopicCreator(t *testing.T) {
 	w.hub.of[creator.did] = []hubclient.Credential{{Digest: vc.Digest(raw), Role: role, Issuer: i.did}}
 	rec := w.record(creator, nil)
 	if _, err := w.book.Topic(ctx, rec.Digest(), topicName, w.now()); err != nil {
+		t.Fatal(err)
+	}
+	// Who may not name topics any more is not believed for minutes.
+	i.revoke(5, creator.did, false)
+	i.freshen()
+	w.book.refreshStatus(ctx, i.id)
+	_, err = w.book.Topic(ctx, rec.Digest(), topicName, w.now())
+	code(t, err, "topic")
+}
+
+// rival is a store in which another record of the same revision comes first.
+type rival struct {
+	*memory
+	first Record
+}
+
+func (r *rival) PutRecord(ctx context.Context, name, version string, _ Record) error {
+	return r.memory.PutRecord(ctx, name, version, r.first)
+}
+
+// Of two records of one revision that are judged at the same time, one counts.
+func TestTwoRecordsOfOneRevisionAtOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.owner(1)
+	a := w.record(s, nil)
+	b := w.record(s, func(b *envelope.TopicBody) { b.NotAfter-- })
+	w.book.d.Store = &rival{w.store, Record{Revision: a.Revision, Digest: a.Digest(), Raw: a.Bytes()}}
+	_, err := w.book.Topic(ctx, b.Digest(), topicName, w.now())
+	code(t, err, "topic")
+	if _, err := w.book.Topic(ctx, a.Digest(), topicName, w.now()); err != nil {
 		t.Fatal(err)
 	}
 }
