@@ -280,11 +280,18 @@ type sink struct {
 	got  int
 	wire [][]byte
 	fail int // receipts that cannot be dealt with, from now
+
+	judge func(sender string) error // where set
 }
 
-func (s *sink) Receipt(_ context.Context, _ string, wire []byte) error {
+func (s *sink) Receipt(_ context.Context, sender string, wire []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.judge != nil {
+		if err := s.judge(sender); err != nil {
+			return err
+		}
+	}
 	if s.fail > 0 {
 		s.fail--
 		if s.fail%2 == 0 {

@@ -305,11 +305,7 @@ func (x *Intake) round(ctx context.Context, in *input) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	for _, it := range items {
-		if it.Ack != nil {
-			if err := it.Ack(); err != nil {
-				x.log.Debug("acknowledging to the broker failed; it will come again", "error", err)
-			}
-		}
+		x.acknowledge(it.Ack)
 	}
 	topics := make(map[string]bool)
 	for _, rows := range [2][]inbox.Row{x.r.Entries, x.r.Fill} {

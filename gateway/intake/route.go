@@ -216,9 +216,7 @@ func (x *Intake) route(ctx context.Context, it *item, good *[]*item) error {
 	}
 	switch it.kind {
 	case envelope.KindReceipt:
-		in := receiptIn{it.sender, it.Data, it.Ack}
-		it.Ack = nil // the outbox has it first
-		x.later(func(context.Context) { x.receipts.put(in) })
+		x.takeReceipt(it)
 		return nil
 	case envelope.KindGrant:
 		return x.takeGrant(ctx, it, p)
