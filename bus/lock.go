@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/digital-spine/spine/internal/lock"
 )
 
 // marker is written into a store when it is first used. A stand-alone store that
@@ -15,25 +16,14 @@ import (
 const (
 	markerFile     = "MODE"
 	modeStandalone = "standalone\n"
-	lockFile       = "LOCK"
 )
 
 // lockStore takes the store directory for this process. The server itself has no
 // lock: two of them on one directory would both write.
 func lockStore(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make message store: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := lock.Dir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("lock message store: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("message store %s is in use by another process", dir)
-		}
-		return nil, fmt.Errorf("lock message store: %w", err)
+		return nil, fmt.Errorf("message store: %w", err)
 	}
 	if err := checkMarker(dir); err != nil {
 		f.Close()

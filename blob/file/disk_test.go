@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/digital-spine/spine/blob"
+	"github.com/digital-spine/spine/internal/lock"
 	"github.com/digital-spine/spine/internal/problem"
 	"github.com/digital-spine/spine/internal/testkit"
 )
@@ -90,7 +91,7 @@ func (f *badFile) Sync() error {
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && e.Name() != lockFile {
+		if err == nil && !e.IsDir() && e.Name() != lock.File {
 			all = append(all, path)
 		}
 		return err

@@ -26,13 +26,13 @@ import (
 	"syscall"
 
 	"github.com/digital-spine/spine/blob"
+	"github.com/digital-spine/spine/internal/lock"
 )
 
 // Folders and files beside the blobs.
 const (
 	incomingDir = "incoming" // of Put; emptied by Open
 	draftsDir   = "drafts"   // of Create; kept
-	lockFile    = "LOCK"
 )
 
 // Options of Open.
@@ -79,15 +79,8 @@ func (s *Store) open() error {
 	if err := mkdirAll(s.dir); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	s.lock = lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return errors.New("in use by another process")
-		}
+	var err error
+	if s.lock, err = lock.Dir(s.dir); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(filepath.Join(s.dir, incomingDir)); err != nil {

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +16,13 @@ import (
 	"github.com/digital-spine/spine/hub/httpapi"
 	"github.com/digital-spine/spine/hub/sqlstore"
 	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/lock"
 )
 
 // Hub is a running SSI-Hub.
 type Hub struct {
 	cfg    hub.Config
+	lock   *os.File // of the data folder
 	store  *sqlstore.Store
 	chain  *evm.RPC
 	server *httpapi.Server
@@ -32,6 +35,16 @@ func NewHub(ctx context.Context, cfg hub.Config, b Base) (h *Hub, err error) {
 	if err != nil {
 		return nil, err
 	}
+	made := &Hub{cfg: cfg}
+	defer func() {
+		if err != nil {
+			h, err = nil, errors.Join(err, made.Close())
+		}
+	}()
+	h = made
+	if h.lock, err = lock.Dir(cfg.Data); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
 	if cfg.AdminKeyFile == "" {
 		cfg.AdminKeyFile = filepath.Join(cfg.Data, "admin.key")
 	}
@@ -43,13 +56,7 @@ func NewHub(ctx context.Context, cfg hub.Config, b Base) (h *Hub, err error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Hub{cfg: cfg}
-	defer func() {
-		if err != nil {
-			h, err = nil, errors.Join(err, made.Close())
-		}
-	}()
-	h = made
+	h.cfg = cfg
 	if cfg.Database == "" {
 		cfg.Database = "sqlite:" + filepath.Join(cfg.Data, "hub.db")
 	}
@@ -117,6 +124,10 @@ func (h *Hub) Close() error {
 	if h.chain != nil {
 		h.chain.Close()
 		h.chain = nil
+	}
+	if h.lock != nil {
+		err = errors.Join(err, h.lock.Close())
+		h.lock = nil
 	}
 	return err
 }

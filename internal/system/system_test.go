@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/digital-spine/spine/gateway"
 	"github.com/digital-spine/spine/hub"
 	"github.com/digital-spine/spine/internal/config"
+	"github.com/digital-spine/spine/internal/lock"
 	"github.com/digital-spine/spine/internal/testkit"
 )
 
@@ -78,6 +80,22 @@ func TestNoChain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A second hub on the data of one that runs would read the chain beside it.
+func TestHubTakesItsFolder(t *testing.T) {
+	network, data := filepath.Join(t.TempDir(), "network.yaml"), t.TempDir()
+	if err := config.NewNetwork("test", 1337, config.Contracts{}).Save(network); err != nil {
+		t.Fatal(err)
+	}
+	other, err := lock.Dir(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := NewHub(t.Context(), hub.Config{Data: data, Network: network}, Base{}); !errors.Is(err, lock.ErrHeld) {
+		t.Fatal(err)
 	}
 }
 
