@@ -38,6 +38,9 @@ func (x *Intake) moreChanges(in *input) {
 		case c := <-x.changes:
 			in.changed = append(in.changed, c)
 		default:
+			if x.changed.Swap(false) {
+				in.changed = append(in.changed, trust.Change{})
+			}
 			return
 		}
 	}

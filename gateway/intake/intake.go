@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -68,6 +69,7 @@ type Intake struct {
 	verdicts  chan verdict
 	standings chan standingOf
 	changes   chan trust.Change
+	changed   atomic.Bool // more than changes had room for
 	pool      *fetch.Pool // nil without Bodies
 	fetched   <-chan fetch.Result
 	fetching  map[int64]bool // entries whose bodies the pool was asked for
@@ -134,10 +136,7 @@ func New(d Deps) *Intake {
 		select {
 		case x.changes <- c:
 		default: // so many at once: judge everything again
-			select {
-			case x.changes <- trust.Change{}:
-			default:
-			}
+			x.changed.Store(true)
 		}
 	})
 	return x

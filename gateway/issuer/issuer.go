@@ -354,7 +354,11 @@ func (i *Issuer) Run(ctx context.Context) error {
 		i.mu.Unlock()
 		wait = i.d.TTL / 2
 		if err != nil {
-			i.d.Log.Warn("status lists not published", "code", problem.CodeOf(err), "err", err)
+			level := slog.LevelWarn
+			if problem.CodeOf(err) == ErrNotReady.Code { // at the start: the login comes, and wakes us
+				level = slog.LevelDebug
+			}
+			i.d.Log.Log(ctx, level, "status lists not published", "code", problem.CodeOf(err), "err", err)
 			wait = min(wait, 2*time.Second)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // ErrNoLogin says that no bearer is known yet for a call that needs one.
-var ErrNoLogin = errors.New("not logged in")
+var ErrNoLogin = problem.New(http.StatusServiceUnavailable, "not_ready", "the gateway is not logged in there yet").WithHint("try again in a moment; the gateway logs in by itself")
 
 // Network are the constants a server tells at login. They must equal those of
 // the network file.
