@@ -86,7 +86,8 @@ func TestNoChain(t *testing.T) {
 // A second hub on the data of one that runs would read the chain beside it.
 func TestHubTakesItsFolder(t *testing.T) {
 	network, data := filepath.Join(t.TempDir(), "network.yaml"), t.TempDir()
-	if err := config.NewNetwork("test", 1337, config.Contracts{}).Save(network); err != nil {
+	contracts := config.Contracts{ENSRegistry: common.Address{1}, Resolver: common.Address{2}, DomainNotifier: common.Address{3}, DIDRegistry: common.Address{4}}
+	if err := config.NewNetwork("test", 1337, contracts).Save(network); err != nil {
 		t.Fatal(err)
 	}
 	other, err := lock.Dir(data)
