@@ -153,16 +153,29 @@ func (c *cursor) enqueue(f *flight) *list.Element {
 	return c.queue.PushFront(f)
 }
 
-// due makes a frame in flight due now; false when it is not in flight.
-func (c *cursor) due(k frameRef, now time.Time) bool {
-	f := c.flights[k]
-	if f == nil {
-		return false
+// due makes frames in flight due now, behind what is due already; false when
+// none is in flight.
+func (c *cursor) due(refs []frameRef, now time.Time) bool {
+	var list []*flight
+	for _, k := range refs {
+		if f := c.flights[k]; f != nil && f.elem != nil {
+			c.queue.Remove(f.elem)
+			f.elem, f.deadline = nil, now
+			list = append(list, f)
+		}
 	}
-	c.queue.Remove(f.elem)
-	f.deadline = now
-	f.elem = c.enqueue(f)
-	return true
+	next := c.queue.Front()
+	for next != nil && !next.Value.(*flight).deadline.After(now) {
+		next = next.Next()
+	}
+	for _, f := range list {
+		if next == nil {
+			f.elem = c.queue.PushBack(f)
+		} else {
+			f.elem = c.queue.InsertBefore(f, next)
+		}
+	}
+	return len(list) > 0
 }
 
 // overdue returns the frame whose deadline passed first, nil when none has.

@@ -379,3 +379,42 @@ func TestKeysTurnDaily(t *testing.T) {
 		t.Errorf("%d data keys", len(keys))
 	}
 }
+
+// What comes back is queued in one go, in its order, however much is in flight:
+// one client that comes and goes does not hold up the others.
+func TestAllOfMuchComesBackInOrder(t *testing.T) {
+	d := newDesk(t)
+	for range 100 {
+		d.put(1, 100)
+	}
+	var first []gateway.Message
+	took := time.Hour
+	for range 3 { // the quickest of three: others use the machine, too
+		var all []gateway.Message
+		var tokens []string
+		for len(all) < 10_000 {
+			got := d.pull(1000)
+			if len(got) == 0 {
+				t.Fatalf("%d came", len(all))
+			}
+			for i := range got {
+				tokens = append(tokens, got[i].Ack)
+				if n := len(all) + i; first != nil && (got[i].ID != first[n].ID || !got[i].Redelivered) {
+					t.Fatalf("number %d is another one", n)
+				}
+			}
+			all = append(all, got...)
+			d.clock.Advance(time.Millisecond)
+		}
+		if got := d.pull(1); len(got) > 0 {
+			t.Fatal("one came twice")
+		}
+		first = all
+		from := time.Now()
+		d.in.Return(append(tokens, tokens...))
+		took = min(took, time.Since(from))
+	}
+	if took > 200*time.Millisecond {
+		t.Errorf("it took %v to take 10000 back", took)
+	}
+}

@@ -31,11 +31,7 @@ func (c *consumer) giveBack(refs []frameRef, x *Inbox) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, any := x.clock.Now(), false
-	for _, r := range refs {
-		any = c.cur.due(r, now) || any
-	}
-	if any {
+	if c.cur.due(refs, x.clock.Now()) {
 		close(c.freed)
 		c.freed = make(chan struct{})
 	}
