@@ -2,41 +2,39 @@ package identity
 
 import "context"
 
-// settle asks the store about the paper of which it did not say that it keeps
-// it. It may be there, and would be found at the next start: another of the same
-// generation, or under the same key, must not be made beside it. What is there
-// counts from now on; what is not is forgotten with its key, which nothing else
-// would ever destroy. The caller holds s.making.
+// doubt is a paper that was begun, of which the store did not say that it keeps
+// it.
+type doubt struct {
+	key  string       // "": there is none
+	cert *certificate // what was to be kept; none of the two: it was not signed
+	pkg  *pkg
+}
+
+// settle has the store keep the paper of which it did not say so. It may be
+// there, or come to be there later (a commit whose answer was lost), and would be
+// found at the next start: another of the same generation, or under the same key,
+// must not be made beside it, nor its key be destroyed. So it is given once more,
+// the same bytes, and counts from then on. Only the key of what was never signed
+// is destroyed, which nothing else would ever do. The caller holds s.making.
 func (s *Self) settle(ctx context.Context) error {
-	if s.doubt == "" {
-		return nil
-	}
-	certs, err := s.storedCertificates(ctx)
-	if err != nil {
-		return err
-	}
-	pkgs, err := s.storedPackages(ctx)
-	if err != nil {
-		return err
-	}
-	kept := false
-	for _, c := range certs {
-		if c.Key == s.doubt {
-			kept = true
-			s.addCertificate(c)
+	d := s.doubt
+	switch {
+	case d.key == "":
+	case d.cert != nil:
+		if err := s.d.Store.PutCertificate(ctx, d.cert.Certificate); err != nil {
+			return err
 		}
-	}
-	for _, p := range pkgs {
-		if p.Key == s.doubt {
-			kept = true
-			s.addPackage(p)
+		s.addCertificate(d.cert)
+	case d.pkg != nil:
+		if err := s.d.Store.PutPackage(ctx, d.pkg.Package); err != nil {
+			return err
 		}
-	}
-	if !kept {
-		if err := s.destroy(ctx, s.doubt); err != nil {
+		s.addPackage(d.pkg)
+	default:
+		if err := s.destroy(ctx, d.key); err != nil {
 			return err
 		}
 	}
-	s.doubt = ""
+	s.doubt = doubt{}
 	return nil
 }

@@ -120,19 +120,15 @@ func (s *Self) makeCertificate(ctx context.Context, now int64, floor uint64) err
 	if err != nil {
 		return fmt.Errorf("make the instance key: %w", err)
 	}
-	s.doubt = name
+	s.doubt = doubt{key: name}
 	body := envelope.CertificateBody{DID: s.did, Inst: s.d.Inst, Key: envelope.Digest(public), NotBefore: now, NotAfter: now + envelope.CertificateLife, Floor: floor}
 	paper, err := envelope.NewCertificate(ctx, s.d.Domain, s.DIDSigner(), ringSigner{s.d.Keyring, name}, body)
 	if err != nil {
 		return fmt.Errorf("make the instance certificate: %w", err)
 	}
 	row := Certificate{Digest: paper.Digest(), Raw: paper.Bytes(), Key: name, NotBefore: body.NotBefore, NotAfter: body.NotAfter, Floor: floor}
-	if err := s.d.Store.PutCertificate(ctx, row); err != nil {
-		return err
-	}
-	s.doubt = ""
-	s.addCertificate(&certificate{row, paper})
-	return nil
+	s.doubt.cert = &certificate{row, paper}
+	return s.settle(ctx)
 }
 
 func (s *Self) addCertificate(c *certificate) {
@@ -179,19 +175,15 @@ func (s *Self) makePackage(ctx context.Context, now int64) error {
 	if err != nil {
 		return fmt.Errorf("make the package key: %w", err)
 	}
-	s.doubt = name
+	s.doubt = doubt{key: name}
 	body := envelope.PackageBody{Cert: c.Digest, Gen: gen, NotBefore: now, NotAfter: c.NotAfter, KEM: map[uint64][]byte{envelope.Suite1: public}}
 	paper, err := envelope.NewPackage(ctx, ringSigner{s.d.Keyring, c.Key}, body)
 	if err != nil {
 		return fmt.Errorf("make the key package: %w", err)
 	}
 	row := Package{Digest: paper.Digest(), Raw: paper.Bytes(), Certificate: c.Digest, Key: name, Gen: gen, NotBefore: body.NotBefore, NotAfter: body.NotAfter}
-	if err := s.d.Store.PutPackage(ctx, row); err != nil {
-		return err
-	}
-	s.doubt = ""
-	s.addPackage(&pkg{row, paper})
-	return nil
+	s.doubt.pkg = &pkg{row, paper}
+	return s.settle(ctx)
 }
 
 func (s *Self) addPackage(p *pkg) {

@@ -92,7 +92,7 @@ type Self struct {
 	user    nkeys.KeyPair // NATS user key of this process
 
 	making sync.Mutex // one paper is made at a time
-	doubt  string     // key of the last paper, while the store has not said that it keeps it; under making
+	doubt  doubt      // the last paper, while the store has not said that it keeps it; under making
 
 	mu          sync.Mutex
 	certs       []*certificate // newest last
