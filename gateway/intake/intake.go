@@ -179,7 +179,9 @@ func (x *Intake) Run(ctx context.Context) error {
 				x.stands(a.s, a.err)
 			}
 		case out := <-x.sent:
-			x.moreSent(out)
+			if !x.moreSent(out) {
+				continue // the next round writes it: a receipt costs none of its own
+			}
 		case c := <-x.changes:
 			in.changed = append(in.changed, c)
 		case <-channels:

@@ -172,15 +172,18 @@ func (x *Intake) sendReceipt(out receiptOut) {
 
 var errCrowded = errors.New("too many receipts wait to be sent")
 
-// moreSent takes up what became of receipts by now.
-func (x *Intake) moreSent(first receiptOut) {
+// moreSent takes up what became of receipts by now. It reports whether one of
+// them is owed again.
+func (x *Intake) moreSent(first receiptOut) (again bool) {
 	x.sentOne(first)
+	again = first.err != nil
 	for {
 		select {
 		case out := <-x.sent:
 			x.sentOne(out)
+			again = again || out.err != nil
 		default:
-			return
+			return again
 		}
 	}
 }
