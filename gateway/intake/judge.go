@@ -164,8 +164,8 @@ func (x *Intake) judged(ctx context.Context, v verdict) (*session, error) {
 		return nil, nil
 	}
 	s.judge = false
-	if s.ready {
-		return nil, nil // judged twice, as memory was read again meanwhile
+	if s.ready || s.row.State == Refused || s.core == nil {
+		return nil, nil // judged twice, as memory was read again meanwhile: the first verdict counts
 	}
 	if v.err == nil {
 		return s, x.openSession(ctx, s, &v)
