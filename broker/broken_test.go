@@ -379,4 +379,20 @@ func TestARestartForgetsNoAnswer(t *testing.T) {
 	if got := login(); got != "challenge" {
 		t.Errorf("the same login after a restart: %q", got)
 	}
+	// A clock that was ahead at the start and is set right keeps nobody out.
+	old := b.Broker.Challenge()
+	clock.Advance(-time.Minute)
+	p = brokertest.New(t, 0)
+	for i, want := range []string{"", "challenge"} {
+		body := p.LoginBody(b)
+		if i > 0 {
+			body.Nonce = old
+		}
+		if l, err = envelope.NewLogin(ctx, p, body); err != nil {
+			t.Fatal(err)
+		}
+		if got := login(); got != want {
+			t.Errorf("login %d on a clock that was set back: %q, expected %q", i, got, want)
+		}
+	}
 }

@@ -77,16 +77,16 @@ type Broker struct {
 	Deps
 	keys struct{ token, nonce, inbox []byte }
 
-	started int64      // ms
 	banning sync.Mutex // held from reading a ban to its change; before mu
 
-	mu     sync.Mutex
-	used   map[[32]byte]int64 // challenges that were answered, until they expire (ms)
-	bans   map[string]Ban     // by address
-	conns  map[string]int     // open connections by address, as of the last metering, and admitted since
-	logins *limiter
-	writes *limiter
-	meter  *meter
+	mu      sync.Mutex
+	started int64              // ms; challenges from before may have been answered
+	used    map[[32]byte]int64 // challenges that were answered, until they expire (ms)
+	bans    map[string]Ban     // by address
+	conns   map[string]int     // open connections by address, as of the last metering, and admitted since
+	logins  *limiter
+	writes  *limiter
+	meter   *meter
 
 	transfers blobs
 }

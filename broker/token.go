@@ -146,10 +146,21 @@ func (b *Broker) inbox(addr, nkey string) string {
 // own proof, so that asking for challenges uses no memory.
 func (b *Broker) Challenge() [32]byte {
 	var n [32]byte
-	binary.BigEndian.PutUint64(n[:], uint64(b.now()))
+	now := b.now()
+	b.answersSince(now)
+	binary.BigEndian.PutUint64(n[:], uint64(now))
 	rand.Read(n[8:16])
 	copy(n[16:], mac(b.keys.nonce, string(n[:16])))
 	return n
+}
+
+// answersSince tells from when on it is known which challenges were answered:
+// from the start, or from when it is noticed that the clock was ahead then.
+func (b *Broker) answersSince(now int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.started = min(b.started, now)
+	return b.started
 }
 
 // challenged checks a nonce without using it up.
@@ -158,8 +169,8 @@ func (b *Broker) challenged(n [32]byte) error {
 		return ErrChallenge
 	}
 	made := int64(binary.BigEndian.Uint64(n[:]))
-	// Which ones were answered is not known of those from before the start.
-	if age := b.now() - made; age < 0 || age > challengeLife.Milliseconds() || made < b.started {
+	now := b.now()
+	if age := now - made; age < 0 || age > challengeLife.Milliseconds() || made < b.answersSince(now) {
 		return ErrChallenge
 	}
 	b.mu.Lock()
