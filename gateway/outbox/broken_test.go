@@ -201,6 +201,9 @@ func (m *mishap) until(step time.Duration, what string, ok func() bool) {
 		if n == 600 {
 			m.t.Fatalf("waited in vain for %s", what)
 		}
+		if n > 100 { // the machine is slow: its time has to pass, too
+			<-time.After(20 * time.Millisecond)
+		}
 		m.tick(step)
 		m.listen(m.b, m.void)
 		m.listen(m.c, nil)

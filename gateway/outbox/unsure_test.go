@@ -124,9 +124,18 @@ func TestLostCommitIsPublishedAndMarked(t *testing.T) {
 				w.clock.Advance(500 * time.Millisecond)
 				return len(b.catchUp(w).ids()) == 2
 			})
-			if err := <-done; err != nil && reads == 0 {
-				t.Fatalf("answered %v", err)
-			}
+			w.net.await(t, "an answer", func() bool {
+				w.clock.Advance(500 * time.Millisecond)
+				select {
+				case err := <-done:
+					if err != nil && reads == 0 {
+						t.Errorf("answered %v", err)
+					}
+					return true
+				default:
+					return false
+				}
+			})
 			sid, _ := b.last()
 			w.net.await(t, "its mark", func() bool {
 				w.clock.Advance(5 * time.Second)
