@@ -15,7 +15,7 @@ import (
 // How many rows docs/attacks.md has at least, and how many it admits to have
 // no test for: neither changes unseen.
 const (
-	attackRows    = 85
+	attackRows    = 86
 	attacksNotYet = 0
 )
 
