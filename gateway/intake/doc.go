@@ -21,7 +21,8 @@
 // It never answers NAK, never believes the broker, and hands nothing over
 // itself: that is package inbox. It does not send: receipts go out through
 // Replies, and are owed until they went; receipts that come in go to ReceiptSink,
-// and are acknowledged when it dealt with them.
+// and are acknowledged when it dealt with them, or when newer ones of their sender
+// took their room: what is not acknowledged is bounded.
 //
 // What is unsettled is stored as that, so that the next process, or this one
 // after a round that failed, takes up what waited: it starts from the store alone.

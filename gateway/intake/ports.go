@@ -81,7 +81,8 @@ type Replies interface {
 // ReceiptSink takes receipts that came in (checks R2 to R4 need the sender's
 // outbox). sender is the address in the subject. A nil error or a coded one
 // means it was dealt with; it is then acknowledged. After others, and those that
-// errors.Is trust.ErrAbsent, it comes again.
+// errors.Is trust.ErrAbsent, it comes again, before newer ones of its sender; not
+// when too many of these wait, and not for ever.
 type ReceiptSink interface {
 	Receipt(ctx context.Context, sender string, wire []byte) error
 }

@@ -16,7 +16,7 @@ var errReceipt = envelope.BadReceipt.Errorf("no session of this gateway has the 
 // the subject. It checks R2 to R4, stores what changed, and arranges what the
 // recipient asks for. Codes: those of envelope.ParseReceipt, receipt, rebound,
 // cert..., signature; errors with errors.Is trust.ErrAbsent could not be judged
-// yet, and the next receipt heals them.
+// yet. What failed with these, or without a code, comes again.
 func (o *Outbox) Receipt(ctx context.Context, sender string, wire []byte) error {
 	r, err := envelope.ParseReceipt(wire)
 	if err != nil {
