@@ -208,7 +208,11 @@ func eachCall(t *testing.T, scene func(t *testing.T, h *house, turn func())) {
 				h.far = func(r files.Remote) files.Remote { return breakingRemote{r, b} }
 				b.left.Store(never)
 				h.open()
-				for n, broke := int64(1), true; broke && !t.Failed(); n++ {
+				step := int64(1)
+				if restart {
+					step = stride
+				}
+				for n, broke := int64(1), true; broke && !t.Failed(); n += step {
 					b.left.Store(n)
 					again := restart
 					scene(t, h, func() {
@@ -225,6 +229,9 @@ func eachCall(t *testing.T, scene func(t *testing.T, h *house, turn func())) {
 		}
 	}
 }
+
+// stride is from one call that breaks off before a restart to the next.
+var stride int64 = 1
 
 // never is a call that no scene comes to.
 const never = 1 << 40
