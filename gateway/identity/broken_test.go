@@ -177,6 +177,9 @@ func (b *breakingBroker) PutObject(ctx context.Context, kind string, digest [32]
 	})
 }
 
+// stride is from one call that breaks off to the next.
+var stride = 1
+
 // TestWhatBreaksOffLosesNoKey has each call to store, keyring and broker break
 // off in turn, through a first start, a new package, a raised floor and the end
 // of old keys, with the process that goes on and with the next one: no
@@ -186,7 +189,7 @@ func (b *breakingBroker) PutObject(ctx context.Context, kind string, digest [32]
 func TestWhatBreaksOffLosesNoKey(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, restart := range []bool{false, true} {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride {
 				broke := false
 				t.Run(fmt.Sprintf("call %d, made %v, restarted %v", n, after, restart), func(t *testing.T) {
 					broke = breakOff(t, &breaks{left: n, after: after}, restart)
