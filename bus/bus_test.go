@@ -211,13 +211,18 @@ func TestConsumerMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
 	ctx := testkit.Context(t)
-	go func() { _, err := pull.Next(ctx); done <- err }()
 	// The pull waits at the consumer before it goes.
+	at, away := context.WithCancel(ctx)
+	away()
+	if _, err := pull.Next(at); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
 	if err := bc.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
+	done := make(chan error, 1)
+	go func() { _, err := pull.Next(ctx); done <- err }()
 	if err := b.Broker.Plane.Remake(ctx, bob.NATS.PP, bob.Addr, 0); err != nil {
 		t.Fatal(err)
 	}
